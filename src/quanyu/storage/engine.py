@@ -143,7 +143,7 @@ class DuckDBEngine:
             files = ", ".join("'" + file.replace("'", "''") + "'" for file in snapshot.files)
             columns = ", ".join(f'"{field.name}"' for field in self._schema)
             self._root.execute(
-                f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} FROM read_parquet([{files}], "
+                f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} FROM read_parquet([{files}], "  # noqa: S608
                 "hive_partitioning = true, hive_types = {'day': VARCHAR}, union_by_name = true)"
             )
         else:

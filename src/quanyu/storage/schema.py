@@ -41,6 +41,40 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else from_micros(int(value))
 
 
+_FUNCTION = (
+    "CREATE OR REPLACE FUNCTION quanyu_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
+)
+
+
+def append_only_statements(table: str, dialect: str) -> list[str]:
+    """The DDL that makes the database itself refuse updates and deletes of a ledger table."""
+    if dialect == "postgresql":
+        return [
+            _FUNCTION,
+            (
+                f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
+                "FOR EACH ROW EXECUTE FUNCTION quanyu_append_only()"
+            ),
+        ]
+    return [
+        f"CREATE TRIGGER {table}_no_{operation.lower()} BEFORE {operation} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for operation in ("UPDATE", "DELETE")
+    ]
+
+
+def append_only(table: sa.Table) -> None:
+    """Declare `table` a ledger: rows can be added, never changed or removed."""
+
+    def create(target: sa.Table, connection: sa.Connection, **_: Any) -> None:
+        for statement in append_only_statements(target.name, connection.dialect.name):
+            connection.execute(sa.text(statement))
+
+    sa.event.listen(table, "after_create", create)
+    table.info["append_only"] = True
+
+
 # SQLite gives row ids only to INTEGER primary keys, PostgreSQL wants BIGINT.
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

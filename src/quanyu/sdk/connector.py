@@ -22,9 +22,7 @@ from quanyu.kernel.label import Label
 FeedKind = Literal["events", "products", "stores"]
 
 ITEMS = pa.list_(
-    pa.struct(
-        [("sku", pa.string()), ("quantity", pa.float64()), ("unit_price", pa.int64()), ("amount", pa.int64())]
-    )
+    pa.struct([("sku", pa.string()), ("quantity", pa.float64()), ("unit_price", pa.int64()), ("amount", pa.int64())])
 )
 IDENTIFIERS = pa.list_(pa.struct([("namespace", pa.string()), ("value", pa.string())]))
 

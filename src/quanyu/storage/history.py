@@ -77,10 +77,10 @@ class History:
         """
         with self._lock:
             table = self._open(name)
-            files = table.file_uris(partition_filters=[("day", "=", day)])
+            files = table.file_uris([("day", "=", day)])
             if len(files) < 2:
                 return len(files)
-            data = table.to_pyarrow_table(partitions=[("day", "=", day)]).sort_by(
+            data = table.to_pyarrow_table(filters=[("day", "=", day)]).sort_by(
                 [(column, "ascending") for column in order]
             )
             write_deltalake(table, data, mode="overwrite", predicate=f"day = '{_literal(day)}'")

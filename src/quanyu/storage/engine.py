@@ -23,6 +23,26 @@ from quanyu.storage.history import History
 
 EVENTS = "events"
 
+# Spark's function, and the one way to read a JSON text that means the same on both engines: Ibis's own unwrapping
+# of JSON strings does not run on Spark. `$['key']` may hold dots and spaces; DuckDB spells that `$."key"`.
+_GET_JSON_OBJECT = """CREATE OR REPLACE MACRO get_json_object(document, path)
+    AS json_extract_string(document, '$."' || path[4:-3] || '"')"""
+
+
+@ibis.udf.scalar.builtin(name="get_json_object")
+def _get_json_object(document: str, path: str) -> str:
+    """The scalar at `path` as text; NULL where there is none."""
+
+
+def json_text(document: Any, key: str) -> Any:
+    """The value of `key` in a column of JSON objects, as text (`x`, `3`, `true`); NULL where it has none.
+
+    Raises ValueError for a key that a JSON path cannot hold.
+    """
+    if not key or set(key) & set("'\"?\\"):
+        raise ValueError(f"{key!r} cannot be a property's name in a path")
+    return _get_json_object(document, f"$['{key}']")
+
 
 class Engine(Protocol):
     """What contexts may ask of history in bulk."""
@@ -79,6 +99,7 @@ class DuckDBEngine:
             config["memory_limit"] = memory_limit
         self._root = duckdb.connect(":memory:", config=config)
         self._root.execute("SET TimeZone = 'UTC'")
+        self._root.execute(_GET_JSON_OBJECT)
         self._local = threading.local()
         self._lock = threading.RLock()
         self._loaded: dict[str, str] = {}

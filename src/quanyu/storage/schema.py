@@ -104,3 +104,10 @@ data_key = sa.Table(
     sa.Column("wrapped", sa.LargeBinary, nullable=False),
     sa.Column("made_at", Instant, nullable=False),
 )
+
+worker_beat = sa.Table(
+    "worker_beat",
+    metadata,
+    sa.Column("worker", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+)

@@ -1,0 +1,70 @@
+"""The long-running processes: the server, the worker, and both in one."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import threading
+from typing import Any
+
+import uvicorn
+
+from quanyu.app import compose, lanes, web
+from quanyu.kernel import log
+from quanyu.kernel.settings import Settings
+from quanyu.storage import migrate
+from quanyu.worker.lanes import Worker
+
+
+def serve(settings: Settings, *, with_worker: bool) -> None:
+    """Serve until a signal ends it."""
+    log.configure(settings.log_level)
+    product = compose(settings)
+    migrate.upgrade(product.state)
+    worker = Worker(lanes(product)) if with_worker else None
+    if worker:
+        worker.start()
+    config = uvicorn.Config(
+        web(product),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+    )
+    try:
+        uvicorn.Server(config).run()
+    finally:
+        if worker:
+            worker.stop()
+        product.close()
+
+
+def work(settings: Settings) -> None:
+    """Work until a signal ends it."""
+    log.configure(settings.log_level)
+    product = compose(settings)
+    migrate.upgrade(product.state)
+    worker = Worker(lanes(product))
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    worker.start()
+    done.wait()
+    worker.stop()
+    product.close()
+
+
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI document, without touching any data of the installation."""
+    from quanyu.http.server import document
+
+    with tempfile.TemporaryDirectory() as folder:
+        product = compose(Settings.load({}, {"data_dir": folder}))
+        try:
+            app = web(product)
+            return document(app, product.events.openapi_paths())
+        finally:
+            product.close()

@@ -1,0 +1,72 @@
+"""One at a time: a lease that a process holds while it works and that another takes over when it died.
+
+The micro-batch has one writer. The lease is a row with an end; its holder prolongs it, and whoever finds it ended
+takes it. `fence` grows with every change of hands, so that a holder who slept past its end is told apart.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from quanyu.kernel.clock import Clock
+from quanyu.storage.bulk import insert_ignore
+from quanyu.storage.schema import Instant, metadata
+from quanyu.storage.state import State
+
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("until", Instant, nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+)
+
+
+class Lease:
+    """The right to do `name`, for one holder at a time."""
+
+    def __init__(self, state: State, clock: Clock, name: str, holder: str, lasts: timedelta) -> None:
+        self._state = state
+        self._clock = clock
+        self._name = name
+        self._holder = holder
+        self._lasts = lasts
+
+    def acquire(self) -> bool:
+        """Take or prolong the lease; whether it is ours now."""
+        now = self._clock.now()
+        with self._state.write() as tx:
+            free = {"name": self._name, "holder": "", "until": now - timedelta(seconds=1), "fence": 0}
+            insert_ignore(tx, lease, [free])
+            changed = tx.execute(
+                sa.update(lease)
+                .where(
+                    lease.c.name == self._name,
+                    sa.or_(lease.c.holder == self._holder, lease.c.until < now),
+                )
+                .values(
+                    fence=lease.c.fence + sa.case((lease.c.holder == self._holder, 0), else_=1),
+                    holder=self._holder,
+                    until=now + self._lasts,
+                )
+            )
+            return changed.rowcount == 1
+
+    def confirm(self, tx: sa.Connection) -> bool:
+        """Inside a transaction: whether the lease is still ours; its row stays locked until the commit."""
+        held = tx.execute(
+            sa.select(lease.c.holder).where(lease.c.name == self._name).with_for_update()
+        ).scalar_one_or_none()
+        return held == self._holder
+
+    def release(self) -> None:
+        """Give the lease back."""
+        with self._state.write() as tx:
+            tx.execute(
+                sa.update(lease)
+                .where(lease.c.name == self._name, lease.c.holder == self._holder)
+                .values(until=self._clock.now() - timedelta(seconds=1))
+            )

@@ -53,12 +53,12 @@ format: $(VENV)/.test  ## Format the Python code and mend what ruff can mend
 
 docs: $(VENV)/.docs  ## Build the documentation site into site/
 	@tools/step 'reference pages' $(BIN)/python docs/generate.py
-	@tools/step 'site' $(BIN)/mkdocs build --strict --quiet
+	@tools/step 'site' env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo 'open site/index.html'
 
 docs-serve: $(VENV)/.docs  ## Show the documentation at http://127.0.0.1:8601 while you write
 	@$(BIN)/python docs/generate.py
-	@$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8601
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8601
 
 # Whether the assets are stale is decided by their stamp, which knows more than file times do.
 console: $(VENV)/.any

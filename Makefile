@@ -56,9 +56,9 @@ docs: $(VENV)/.docs  ## Build the documentation site into site/
 	@tools/step 'site' env NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo 'open site/index.html'
 
-docs-serve: $(VENV)/.docs  ## Show the documentation at http://127.0.0.1:8601 while you write
+docs-serve: $(VENV)/.docs  ## Show the documentation at http://127.0.0.1:8700 while you write
 	@$(BIN)/python docs/generate.py
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8601
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --dev-addr 127.0.0.1:8700
 
 # Whether the assets are stale is decided by their stamp, which knows more than file times do.
 console: $(VENV)/.any

@@ -10,13 +10,11 @@ cannot be added undocumented.
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,37 +50,26 @@ def settings_page() -> str:
 
 def cli_page() -> str:
     """Every command of `quanyu` with its options, from the command line's own help."""
-    import typer
     from typer.main import get_command
 
-    import quanyu.cli
+    from quanyu.cli.main import app
 
-    application = next((v for v in vars(quanyu.cli).values() if isinstance(v, typer.Typer)), None)
-    if application is None:
-        found = [
-            value
-            for module in _modules(quanyu.cli)
-            for value in vars(module).values()
-            if isinstance(value, typer.Typer)
-        ]
-        application = max(found, key=lambda one: len(one.registered_commands) + len(one.registered_groups))
     parts = [
         "# 命令行 · Command line\n",
-        "每条命令都有 `--help`。退出码：0 成功，1 失败，2 用法不对。\n",
-        "Every command has `--help`. Exit codes: 0 success, 1 failure, 2 wrong usage.\n",
+        "退出码：0 完成，1 失败（信息里写着怎么办），2 用法不对，3 检查发现了要处理的问题。\n",
+        "Exit codes: 0 done, 1 failed (the message says what to do), 2 wrong usage, 3 checks found what to mend.\n",
+        *_commands(get_command(app), "quanyu"),
     ]
-    parts += _commands(get_command(application), "quanyu")
     return "\n".join(parts)
 
 
 def _commands(command: Any, path: str) -> Iterator[str]:
     children: dict[str, Any] = getattr(command, "commands", {})
-    if not children or command.params:
+    if not children:
         about = (command.help or "").split("\f")[0].strip()
         if not about:
             raise Undocumented(f"`{path}` has no help text: give its function in quanyu/cli a docstring")
-        if path != "quanyu":
-            yield f"## `{path}`\n"
+        yield f"## `{path}`\n"
         yield about + "\n"
         rows = [_option(one, path) for one in command.params if not getattr(one, "hidden", False)]
         if rows:
@@ -104,37 +91,39 @@ def _option(option: Any, path: str) -> list[str]:
 
 
 def events_page() -> str:
-    """The columns of the event in history: type and meaning."""
+    """The columns of the event in history, the names that events have, the channels and identifier kinds."""
+    from quanyu.events.contracts import CHANNELS, EVENT_LABELS, EVENT_SCHEMA, NAMESPACES
+
     words = tomllib.loads((DOCS / "event-columns.toml").read_text(encoding="utf-8"))
-    rows = []
-    for field in event_schema():
+    columns = []
+    for field in EVENT_SCHEMA:
         if field.name not in words:
             raise Undocumented(f"the event's column {field.name} has no words in docs/event-columns.toml")
         about = words[field.name]
-        rows.append([f"`{field.name}`", f"`{field.type}`", about["zh"], about["en"]])
-    return (
-        "# 事件 · The event\n\n"
-        "所有来源的事件是同一种记录。直接标识（手机号、证件号、邮箱等）在历史里只有带密钥的哈希。\n\n"
-        "Events of all sources are one kind of record. Direct identifiers (phones, ids, mails) are in history as "
-        "keyed hashes only.\n\n" + _table(["列 · Column", "类型 · Type", "含义", "Meaning"], rows)
-    )
+        columns.append([f"`{field.name}`", f"`{field.type}`", about["zh"], about["en"]])
+    gone = sorted(set(words) - set(EVENT_SCHEMA.names))
+    if gone:
+        raise Undocumented(f"docs/event-columns.toml explains columns that do not exist: {', '.join(gone)}")
+    parts = [
+        "# 事件 · The event\n",
+        "所有来源的事件是同一种记录。直接标识（手机号、证件号、邮箱等）在历史里只有带密钥的哈希。\n",
+        "Events of all sources are one kind of record. Direct identifiers are in history as keyed hashes only.\n",
+        "## 列 · Columns\n",
+        _table(["列 · Column", "类型 · Type", "含义", "Meaning"], columns),
+        "## 名称 · Names\n",
+        "有中英文名的事件；其他名称照样接收、照样分析。\n",
+        "Events with a name on the screen; any other name is taken and analysed just the same.\n",
+        _labels("事件 · Event", EVENT_LABELS),
+        "## 渠道 · Channels\n",
+        _labels("渠道 · Channel", CHANNELS),
+        "## 标识的种类 · Kinds of identifier\n",
+        ", ".join(f"`{name}`" for name in sorted(NAMESPACES)) + "\n",
+    ]
+    return "\n".join(parts)
 
 
-def event_schema() -> Any:
-    """The Arrow schema of the event: the one schema in `quanyu.events` that has an `event_id` and a `name`."""
-    import pyarrow as pa
-
-    import quanyu.events
-
-    schemas = {
-        value
-        for module in _modules(quanyu.events)
-        for value in vars(module).values()
-        if isinstance(value, pa.Schema) and {"event_id", "name", "occurred_at"} <= set(value.names)
-    }
-    if not schemas:
-        raise Undocumented("no Arrow schema with event_id, name and occurred_at was found in quanyu.events")
-    return max(schemas, key=len)
+def _labels(head: str, labels: Mapping[str, Any]) -> str:
+    return _table([head, "中文", "English"], [[f"`{key}`", one.zh, one.en] for key, one in labels.items()])
 
 
 def api_page() -> str:
@@ -174,13 +163,6 @@ def openapi() -> dict[str, Any]:
 
 def _by_path(row: list[str]) -> tuple[str, str]:
     return row[1], row[0]
-
-
-def _modules(package: Any) -> Iterator[Any]:
-    """The package and all its modules, imported."""
-    yield package
-    for found in pkgutil.walk_packages(getattr(package, "__path__", []), package.__name__ + "."):
-        yield importlib.import_module(found.name)
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

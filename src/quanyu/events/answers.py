@@ -1,0 +1,103 @@
+"""What the collector answers: exactly what the SDKs can bear.
+
+Success is 200 with a JSON object (202 and 204 make some SDKs send again). An error body is `{"code", "message"}`:
+with any other JSON one SDK raises KeyError and retries for ever. `Retry-After` is exposed to browsers, or theirs
+ignore it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from starlette.types import Send
+
+from quanyu.kernel.errors import QuanyuError
+
+GIF = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,"
+    b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+SUCCESS = b'{"success":true}'
+
+_JSON = (b"content-type", b"application/json")
+_CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"Retry-After"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
+_ALLOWED = (
+    b"authorization,content-type,content-encoding,anonymousid,sentat,dry-run,x-retry-count,"
+    b"rsa-retry-reason,rsa-retry-attempt,rsa-since-last-attempt"
+)
+_HEADER_NAMES = re.compile(rb"[a-zA-Z0-9-]{1,64}(?:\s*,\s*[a-zA-Z0-9-]{1,64}){0,30}")
+
+
+def _messages(status: int, body: bytes, *headers: tuple[bytes, bytes]) -> tuple[dict[str, Any], dict[str, Any]]:
+    length = (b"content-length", str(len(body)).encode())
+    return (
+        {"type": "http.response.start", "status": status, "headers": [*headers, length, *_CORS]},
+        {"type": "http.response.body", "body": body},
+    )
+
+
+_SUCCESS = _messages(200, SUCCESS, _JSON)
+_PIXEL = _messages(200, GIF, (b"content-type", b"image/gif"))
+
+
+async def send_success(send: Send) -> None:
+    """200 with `{"success":true}`."""
+    for message in _SUCCESS:
+        await send(dict(message))
+
+
+async def send_pixel(send: Send) -> None:
+    """200 with a transparent GIF of one pixel: what an image beacon wants."""
+    for message in _PIXEL:
+        await send(dict(message))
+
+
+async def send_json(send: Send, value: Any, status: int = 200) -> None:
+    """Any JSON value."""
+    for message in _messages(status, msgspec.json.encode(value), _JSON):
+        await send(message)
+
+
+async def send_problem(
+    send: Send, status: int, code: str, message: str, *, retry_after: float | None = None, **more: Any
+) -> None:
+    """An error that every SDK can read."""
+    headers = [_JSON]
+    if retry_after is not None:
+        headers.append((b"retry-after", str(max(1, round(retry_after))).encode()))
+    if status == 413:
+        headers.append((b"connection", b"close"))
+    for part in _messages(status, msgspec.json.encode({"code": code, "message": message, **more}), *headers):
+        await send(part)
+
+
+async def send_error(send: Send, error: QuanyuError) -> None:
+    """`error` as the SDKs read it, in both languages: whoever reads an SDK's log may read either."""
+    message = " / ".join(
+        f"{title}: {detail}" if detail else title
+        for title, detail in (
+            (error.title.zh, error.detail.zh if error.detail else ""),
+            (error.title.en, error.detail.en if error.detail else ""),
+        )
+    )
+    await send_problem(send, error.status, error.code, message, retry_after=error.retry_after)
+
+
+async def send_preflight(send: Send, asked: bytes) -> None:
+    """Let a page of any origin send with the headers it asked for."""
+    allowed = asked if _HEADER_NAMES.fullmatch(asked) else _ALLOWED
+    for message in _messages(
+        204,
+        b"",
+        (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+        (b"access-control-allow-headers", allowed),
+        (b"access-control-max-age", b"86400"),
+    ):
+        await send(message)

@@ -1,0 +1,160 @@
+"""What can go wrong at the door of events, in words that say how to mend it."""
+
+from __future__ import annotations
+
+from quanyu.kernel.errors import BadRequest, Conflict, Invalid, NotFound, QuanyuError, TooLarge, Unavailable
+from quanyu.kernel.label import Label
+
+
+class LogUnavailable(Unavailable):
+    """The log cannot be written now; nothing of this request was promised."""
+
+    code = "log_unavailable"
+
+
+class LogUnreadable(QuanyuError):
+    """A frame of the log was sealed with another key."""
+
+    code = "log_unreadable"
+
+
+class BooksOutOfStep(Conflict):
+    """A batch does not begin where its writer's books end: another worker got there first."""
+
+    code = "books_out_of_step"
+
+
+def log_full(free: int, reserve: int) -> LogUnavailable:
+    """The disk is nearly full, so nothing more is accepted before it really is."""
+    return LogUnavailable(
+        title=Label("磁盘空间不足，暂停接收事件", "Disk nearly full: events are not accepted"),
+        detail=Label(
+            f"剩余 {free >> 20} MB，低于保留的 {reserve >> 20} MB；请清理数据目录所在磁盘",
+            f"{free >> 20} MB left, below the reserve of {reserve >> 20} MB; free space on the data folder's disk",
+        ),
+        retry_after=30,
+    )
+
+
+def log_broken(cause: str) -> LogUnavailable:
+    """Writing or syncing failed; the writer goes on in a fresh segment."""
+    return LogUnavailable(
+        title=Label("事件日志写入失败，请稍后重试", "The event log could not be written; try again"),
+        detail=Label(f"系统返回：{cause}", f"The system said: {cause}"),
+        retry_after=5,
+    )
+
+
+def log_busy() -> LogUnavailable:
+    """More is waiting for the disk than may wait."""
+    return LogUnavailable(
+        "log_busy",
+        Label("接收过快，请稍后重试", "Too much at once; try again"),
+        detail=Label("等待落盘的数据已达上限", "The bytes waiting for the disk have reached their limit"),
+        retry_after=1,
+    )
+
+
+def log_closed() -> LogUnavailable:
+    """The process is stopping."""
+    return LogUnavailable(
+        "log_closed", Label("服务正在停止，请重试", "The service is stopping; try again"), retry_after=5
+    )
+
+
+def log_unreadable(writer: str, segment: int, offset: int) -> LogUnreadable:
+    """The log cannot be opened with the present master key."""
+    return LogUnreadable(
+        title=Label("事件日志无法解密", "The event log cannot be opened"),
+        detail=Label(
+            f"{writer}/{segment}@{offset}：请恢复原来的 master.key 或 QUANYU_MASTER_KEY，之后会自动继续",
+            f"{writer}/{segment}@{offset}: restore the original master.key or QUANYU_MASTER_KEY; work then goes on",
+        ),
+    )
+
+
+def out_of_step(writer: str, expected: str, found: str) -> BooksOutOfStep:
+    """Two workers read the same writer's log."""
+    return BooksOutOfStep(
+        title=Label("事件账本位置不一致", "The books of events are out of step"),
+        detail=Label(
+            f"写入者 {writer}：账本在 {expected}，批次从 {found} 开始；同一时间只应有一个进程处理",
+            f"Writer {writer}: the books are at {expected}, the batch begins at {found}; one process at a time",
+        ),
+    )
+
+
+def write_key_unknown() -> QuanyuError:
+    """The write key belongs to no active source."""
+    error = QuanyuError(
+        "unknown_write_key",
+        Label("写入密钥无效", "Unknown write key"),
+        detail=Label(
+            "请在控制台「数据源」核对写入密钥；来源可能已停用",
+            "Check the write key under Data sources in the console; the source may be disabled",
+        ),
+    )
+    error.status = 401
+    return error
+
+
+def body_too_large(limit: int) -> TooLarge:
+    """The body, or what it decompresses to, is larger than is taken."""
+    return TooLarge(
+        "body_too_large",
+        Label("请求体过大", "The body is too large"),
+        detail=Label(
+            f"解压后上限 {limit} 字节；请分成更小的批次发送",
+            f"The limit is {limit} bytes after decompression; send smaller batches",
+        ),
+    )
+
+
+def body_unreadable(reason: Label, detail: str) -> BadRequest:
+    """The body is not what the protocol says; it was kept in quarantine."""
+    return BadRequest(
+        "body_unreadable",
+        reason,
+        detail=Label(f"{detail}；原文已进入隔离区，可修正后重放", f"{detail}; the raw body is kept in quarantine"),
+    )
+
+
+def source_not_found(source: str) -> NotFound:
+    """There is no such source in the caller's brand."""
+    return NotFound(
+        "source_not_found",
+        Label("没有这个数据源", "There is no such source"),
+        detail=Label(f"数据源 {source}", f"Source {source}"),
+    )
+
+
+def source_taken(source: str) -> Conflict:
+    """The key of the source is in use."""
+    return Conflict(
+        "source_taken",
+        Label("数据源标识已被使用", "The source's key is taken"),
+        detail=Label(f"请换一个标识：{source}", f"Choose another key than {source}"),
+    )
+
+
+def quarantined_not_found(quarantine_id: str) -> NotFound:
+    """There is no such quarantined item in the caller's brand."""
+    return NotFound(
+        "quarantined_not_found",
+        Label("隔离区没有这条数据", "There is no such quarantined item"),
+        detail=Label(quarantine_id, quarantine_id),
+    )
+
+
+def quarantined_settled(status: str) -> Conflict:
+    """It was replayed or discarded before."""
+    return Conflict(
+        "quarantined_settled",
+        Label("这条数据已处理过", "This item was dealt with before"),
+        detail=Label(f"当前状态：{status}", f"Its status is {status}"),
+    )
+
+
+def table_refused(detail: Label) -> Invalid:
+    """A table handed in by a connector lacks a column or has one of a wrong type."""
+    return Invalid("table_refused", Label("表结构不符合要求", "The table's columns are not as asked"), detail=detail)

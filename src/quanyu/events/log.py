@@ -1,0 +1,289 @@
+"""The durable log, its writing side: many requests, one `fdatasync`, and only then an answer.
+
+Each writing process has a folder of its own (`w00`, `w01`, … the first that is free), held by a lock and filled
+with numbered segments. A thread takes everything that waits, compresses, seals and writes it as frames, syncs
+once, and only then tells the waiting requests. What cannot be written or synced is refused to every request of
+the group, and the next group goes to a fresh segment: after a failed sync the kernel may have dropped the pages,
+so the old file is never trusted again beyond its last good frame. Reading is in `reader.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from quanyu.events import errors
+from quanyu.events.contracts import FrameHeader, Position
+from quanyu.events.disk import Disk, lock
+from quanyu.events.frames import MAGIC, FrameCodec, good_length
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".log"
+_GROUP_BYTES = 16 << 20
+_FREE_CHECK_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Waiting:
+    header: FrameHeader
+    payload: bytes
+    loop: asyncio.AbstractEventLoop | None
+    future: asyncio.Future[Position] | Future[Position]
+
+
+@dataclass(slots=True)
+class LogFigures:
+    """What the writer did since it was opened."""
+
+    frames: int = 0
+    groups: int = 0
+    bytes: int = 0
+    failures: int = 0
+    sync_seconds: float = 0.0
+    seal_seconds: float = field(default=0.0)
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    """The file of a segment."""
+    return folder / f"{number:010d}{SUFFIX}"
+
+
+def segments(folder: Path) -> list[int]:
+    """The numbers of a writer's segments, ascending."""
+    return sorted(int(path.stem) for path in folder.glob(f"*{SUFFIX}"))
+
+
+class LogWriter:
+    """Appends frames durably. Thread-safe; one per process. `close` it to give the folder back."""
+
+    def __init__(
+        self,
+        root: Path,
+        cipher: AESGCM,
+        *,
+        segment_bytes: int = 64 << 20,
+        queue_bytes: int = 64 << 20,
+        reserve_bytes: int = 128 << 20,
+        disk: Disk | None = None,
+    ) -> None:
+        self._disk = disk or Disk()
+        self._codec = FrameCodec(cipher)
+        self._segment_bytes = segment_bytes
+        self._queue_bytes = queue_bytes
+        self._reserve_bytes = reserve_bytes
+        self.figures = LogFigures()
+        root.mkdir(parents=True, exist_ok=True)
+        self.name, self._lock_handle = _claim(root)
+        self.folder = root / self.name
+        self._number = self._mend_tail()
+        self._handle: int | None = None
+        self._size = 0
+        self._free_checked = 0.0
+        self._free: int | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._wake = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=f"event-log-{self.name}", daemon=True)
+        self._thread.start()
+
+    async def append(self, header: FrameHeader, payload: bytes) -> Position:
+        """Where the frame begins, once it is on the disk. Raises LogUnavailable; then nothing was promised."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Position] = loop.create_future()
+        self._enqueue([_Waiting(header, payload, loop, future)])
+        return await future
+
+    def append_now(self, frames: list[tuple[FrameHeader, bytes]]) -> list[Position]:
+        """`append` for code that is not asynchronous: blocks until all frames are on the disk."""
+        waiting: list[_Waiting] = []
+        futures: list[Future[Position]] = []
+        for header, payload in frames:
+            future: Future[Position] = Future()
+            futures.append(future)
+            waiting.append(_Waiting(header, payload, None, future))
+        for one in waiting:  # one at a time, so that a big load is held back instead of refused
+            self._enqueue([one], patient=True)
+        return [future.result() for future in futures]
+
+    def close(self) -> None:
+        """Write what waits, stop the thread and give the folder back."""
+        with self._wake:
+            if self._closing:
+                return
+            self._closing = True
+            self._wake.notify_all()
+        self._thread.join()
+        if self._handle is not None:
+            self._disk.close(self._handle)
+            self._handle = None
+        os.close(self._lock_handle)
+
+    def _enqueue(self, waiting: list[_Waiting], *, patient: bool = False) -> None:
+        size = sum(len(item.payload) for item in waiting)
+        with self._wake:
+            while patient and self._waiting and self._waiting_bytes + size > self._queue_bytes and not self._closing:
+                self._wake.wait(1.0)
+            if self._closing:
+                raise errors.log_closed()
+            if self._waiting and self._waiting_bytes + size > self._queue_bytes:
+                raise errors.log_busy()
+            self._waiting.extend(waiting)
+            self._waiting_bytes += size
+            self._wake.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._waiting and not self._closing:
+                    self._wake.wait()
+                if not self._waiting:
+                    return
+                group: list[_Waiting] = []
+                size = 0
+                while self._waiting and (not group or size + len(self._waiting[0].payload) <= _GROUP_BYTES):
+                    item = self._waiting.popleft()
+                    size += len(item.payload)
+                    group.append(item)
+                self._waiting_bytes -= size
+                self._wake.notify_all()
+            try:
+                places = self._write(group)
+            except errors.LogUnavailable as error:
+                _settle(group, error)
+            except OSError as error:
+                self._abandon(error)
+                _settle(group, errors.log_broken(error.strerror or str(error)))
+            except Exception as error:  # the thread must outlive anything
+                log.exception("event_log_writer_failed")
+                self._abandon(error)
+                _settle(group, errors.log_broken(type(error).__name__))
+            else:
+                _settle(group, places)
+
+    def _write(self, group: list[_Waiting]) -> list[Position]:
+        self._check_free()
+        started = time.perf_counter()
+        frames = self._codec.encode_many([(item.header, item.payload) for item in group])
+        self.figures.seal_seconds += time.perf_counter() - started
+        if self._handle is None or self._size >= self._segment_bytes:
+            self._begin_segment()
+        assert self._handle is not None
+        places = []
+        at = self._size
+        for frame in frames:
+            places.append(Position(self._number, at))
+            at += len(frame)
+        self._disk.write(self._handle, b"".join(frames))
+        started = time.perf_counter()
+        self._disk.sync(self._handle)
+        figures = self.figures
+        figures.sync_seconds += time.perf_counter() - started
+        figures.frames += len(frames)
+        figures.groups += 1
+        figures.bytes += at - self._size
+        self._size = at
+        return places
+
+    def _begin_segment(self) -> None:
+        if self._handle is not None:
+            handle, self._handle = self._handle, None
+            self._disk.close(handle)
+        self._number += 1
+        self._handle = self._disk.create(segment_path(self.folder, self._number))
+        self._size = 0
+        self._disk.write(self._handle, MAGIC)
+        self._size = len(MAGIC)
+
+    def _abandon(self, error: BaseException) -> None:
+        """Leave the segment at its last synced byte; the next group begins another one."""
+        self.figures.failures += 1
+        log.error("event_log_write_failed", extra={"writer": self.name, "segment": self._number, "why": str(error)})
+        self._free = None
+        handle, self._handle = self._handle, None
+        path = segment_path(self.folder, self._number)
+        try:
+            if handle is not None:
+                self._disk.close(handle)
+            # Cutting the tail is neatness, not safety: nobody was told that it is there, and its repetition is
+            # recognised by the events' ids.
+            if path.exists():
+                self._disk.truncate(path, self._size)
+        except OSError as problem:
+            log.warning("event_log_tail_left", extra={"writer": self.name, "why": str(problem)})
+
+    def _check_free(self) -> None:
+        now = time.monotonic()
+        if self._free is None or now - self._free_checked > _FREE_CHECK_SECONDS or self._free < self._reserve_bytes:
+            self._free = self._disk.free(self.folder)
+            self._free_checked = now
+        if self._free < self._reserve_bytes:
+            raise errors.log_full(self._free, self._reserve_bytes)
+
+    def _mend_tail(self) -> int:
+        """Cut the last segment after its last good frame; its number. New frames go to the next one."""
+        found = segments(self.folder)
+        if not found:
+            return 0
+        path = segment_path(self.folder, found[-1])
+        data = path.read_bytes()
+        good = good_length(data)
+        if good < len(data):
+            log.warning(
+                "event_log_tail_cut",
+                extra={"writer": self.name, "segment": found[-1], "bytes": len(data) - good},
+            )
+            self._disk.truncate(path, good)
+        return found[-1]
+
+
+def _claim(root: Path) -> tuple[str, int]:
+    """The first writer's folder that no living process holds."""
+    for number in range(1000):
+        name = f"w{number:02d}"
+        folder = root / name
+        folder.mkdir(exist_ok=True)
+        handle = lock(folder / "lock")
+        if handle is not None:
+            return name, handle
+    raise errors.log_broken("no free writer folder")
+
+
+def _settle(group: list[_Waiting], outcome: list[Position] | Exception) -> None:
+    """Tell every waiting request; one call into each event loop, however many wait there."""
+    results: list[Position | Exception] = list(outcome) if isinstance(outcome, list) else [outcome] * len(group)
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Position], Position | Exception]]] = {}
+    for item, result in zip(group, results, strict=True):
+        if item.loop is not None and isinstance(item.future, asyncio.Future):
+            by_loop.setdefault(item.loop, []).append((item.future, result))
+        else:
+            _tell(item.future, result)
+    for loop, pairs in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_tell_all, pairs)
+        except RuntimeError:  # the loop has ended; what was written stays
+            log.warning("event_log_loop_gone", extra={"requests": len(pairs)})
+
+
+def _tell_all(pairs: list[tuple[asyncio.Future[Position], Position | Exception]]) -> None:
+    for future, result in pairs:
+        _tell(future, result)
+
+
+def _tell(future: asyncio.Future[Position] | Future[Position], result: Position | Exception) -> None:
+    if future.done():  # the client went away
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -1,0 +1,17 @@
+"""The predicates that audiences ship, one file each; importing this package registers them.
+
+Contexts above add theirs by deriving from `quanyu.audiences.api.Predicate` in the same way.
+"""
+
+from quanyu.audiences.predicates import (
+    has_consent,
+    in_audience,
+    not_performed,
+    performed,
+    recency,
+    spent,
+    tag,
+    trait,
+)
+
+__all__ = ["has_consent", "in_audience", "not_performed", "performed", "recency", "spent", "tag", "trait"]

@@ -1,0 +1,119 @@
+"""Routes of commerce: the catalogue, for forms and filters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from quanyu.access.api import Guard
+from quanyu.access.contracts import Caller
+from quanyu.commerce.api import Commerce
+
+
+class CatalogLabel(BaseModel):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class StoreOut(BaseModel):
+    """A store."""
+
+    store_id: str
+    name: CatalogLabel
+    region: str | None
+
+
+class StoreList(BaseModel):
+    """Stores; always one page."""
+
+    items: list[StoreOut]
+    next_cursor: str | None = None
+    total: int | None
+
+
+class CategoryOut(BaseModel):
+    """A category with its department and how many products it holds."""
+
+    category_key: str
+    name: CatalogLabel
+    department: CatalogLabel
+    products: int
+
+
+class CategoryList(BaseModel):
+    """Categories; always one page."""
+
+    items: list[CategoryOut]
+    next_cursor: str | None = None
+    total: int | None
+
+
+class ProductOut(BaseModel):
+    """A product."""
+
+    sku: str
+    name: CatalogLabel
+    category: CatalogLabel
+    category_key: str
+    department: CatalogLabel
+
+
+class ProductList(BaseModel):
+    """One page of products; `next_cursor` is the sku to go on after."""
+
+    items: list[ProductOut]
+    next_cursor: str | None
+    total: int | None = None
+
+
+def router(door: Commerce, guard: Guard) -> APIRouter:
+    """The routes of commerce."""
+    routes = APIRouter(tags=["commerce"])
+
+    @routes.get("/stores", summary="List the stores within the caller's scope")
+    def list_stores(caller: Caller = Depends(guard.permit("catalog.read"))) -> StoreList:
+        found = door.list_stores(caller.scope)
+        items = [
+            StoreOut(store_id=s.store_id, name=CatalogLabel(**s.name.as_dict()), region=s.region) for s in found
+        ]
+        return StoreList(items=items, total=len(items))
+
+    @routes.get("/categories", summary="List the categories of products")
+    def list_categories(caller: Caller = Depends(guard.permit("catalog.read"))) -> CategoryList:
+        items = [
+            CategoryOut(
+                category_key=c.category_key,
+                name=CatalogLabel(**c.name.as_dict()),
+                department=CatalogLabel(**c.department.as_dict()),
+                products=c.products,
+            )
+            for c in door.list_categories(caller.scope)
+        ]
+        return CategoryList(items=items, total=len(items))
+
+    @routes.get("/products", summary="Find products by sku or name, or of one category")
+    def list_products(
+        q: Annotated[str, Query(max_length=200)] = "",
+        category: Annotated[str | None, Query(max_length=200)] = None,
+        cursor: Annotated[str, Query(max_length=200)] = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        caller: Caller = Depends(guard.permit("catalog.read")),
+    ) -> ProductList:
+        found = door.list_products(caller.scope, q=q, category_key=category, after=cursor, limit=limit + 1)
+        items = [
+            ProductOut(
+                sku=p.sku,
+                name=CatalogLabel(**p.name.as_dict()),
+                category=CatalogLabel(**p.category.as_dict()),
+                category_key=p.category_key,
+                department=CatalogLabel(**p.department.as_dict()),
+            )
+            for p in found[:limit]
+        ]
+        return ProductList(items=items, next_cursor=items[-1].sku if len(found) > limit else None)
+
+    return routes

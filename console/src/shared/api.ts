@@ -1,0 +1,134 @@
+// Calls to the product's API: session cookie, CSRF header, brand, language, and errors as people can read them.
+import i18next from "i18next";
+
+export interface FieldError {
+  field: string;
+  message: string;
+}
+
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    title: string,
+    readonly detail: string | null,
+    readonly fields: FieldError[],
+    readonly requestId: string | null,
+    readonly body: Record<string, unknown>,
+  ) {
+    super(title);
+  }
+}
+
+export interface Label {
+  zh: string;
+  en: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+  total: number | null;
+}
+
+type Query = Record<string, string | number | boolean | null | undefined>;
+
+interface Options {
+  query?: Query;
+  body?: unknown;
+  signal?: AbortSignal;
+  headers?: Record<string, string>;
+}
+
+let csrf = "";
+let brand: string | undefined;
+
+export function setCsrf(value: string): void {
+  csrf = value;
+}
+
+export function setBrand(value: string | undefined): void {
+  brand = value;
+}
+
+export function currentBrand(): string | undefined {
+  return brand;
+}
+
+export interface Answer<T> {
+  data: T;
+  etag: string | null;
+}
+
+function address(path: string, query: Query = {}): string {
+  const params = new URLSearchParams();
+  for (const [key, value] of Object.entries({ brand, ...query }))
+    if (value !== undefined && value !== null && value !== "") params.set(key, String(value));
+  const text = params.toString();
+  return `/api/v1${path}${text ? `?${text}` : ""}`;
+}
+
+async function failure(answer: Response): Promise<ApiError> {
+  const body = (await answer.json().catch(() => ({}))) as Record<string, unknown>;
+  return new ApiError(
+    answer.status,
+    String(body["code"] ?? "unknown"),
+    String(body["title"] ?? i18next.t("shell:errors.unreachable")),
+    (body["detail"] as string | null) ?? null,
+    (body["errors"] as FieldError[] | undefined) ?? [],
+    (body["request_id"] as string | null) ?? null,
+    body,
+  );
+}
+
+export async function call<T>(method: string, path: string, options: Options = {}): Promise<Answer<T>> {
+  const headers: Record<string, string> = { "Accept-Language": i18next.language, ...options.headers };
+  if (method !== "GET") headers["X-CSRF-Token"] = csrf;
+  if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  let answer: Response;
+  try {
+    answer = await fetch(address(path, options.query), {
+      method,
+      headers,
+      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      signal: options.signal,
+      credentials: "same-origin",
+    });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError(0, "unreachable", i18next.t("shell:errors.unreachable"), null, [], null, {});
+  }
+  if (!answer.ok) throw await failure(answer);
+  const text = await answer.text();
+  return { data: (text ? JSON.parse(text) : undefined) as T, etag: answer.headers.get("etag") };
+}
+
+export async function get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
+  return (await call<T>("GET", path, { query, signal })).data;
+}
+
+export async function post<T>(path: string, body?: unknown, options: Options = {}): Promise<T> {
+  return (await call<T>("POST", path, { ...options, body })).data;
+}
+
+export async function put<T>(path: string, body: unknown, options: Options = {}): Promise<T> {
+  return (await call<T>("PUT", path, { ...options, body })).data;
+}
+
+export async function patch<T>(path: string, body: unknown): Promise<T> {
+  return (await call<T>("PATCH", path, { body })).data;
+}
+
+export async function remove(path: string): Promise<void> {
+  await call<void>("DELETE", path);
+}
+
+export function download(path: string, query?: Query): void {
+  location.assign(address(path, query));
+}
+
+/** The text of a label in the language of the page. */
+export function say(label: Label | null | undefined): string {
+  if (!label) return "";
+  return i18next.language === "en" ? label.en : label.zh;
+}

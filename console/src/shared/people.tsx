@@ -1,0 +1,69 @@
+// A table of people, as every number that opens shows them. Names and phones are masked by the server.
+import { Table, Tag } from "antd";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { ago, integer, money } from "@/shared/format";
+import { MadeBadge } from "@/shared/ui";
+
+export interface Person {
+  person_id: string;
+  name: string | null;
+  phone: string | null;
+  home_store: { store_id: string; name: string } | null;
+  owner_staff: string | null;
+  tags: { tag_id: string; name: string }[];
+  identifiers: number;
+  orders: number;
+  amount: number;
+  currency: string;
+  last_seen_at: string | null;
+  made: boolean;
+}
+
+export function PeopleTable({ people, loading }: { people: Person[]; loading?: boolean }) {
+  const { t } = useTranslation("shell");
+  return (
+    <Table<Person>
+      size="middle"
+      rowKey="person_id"
+      loading={loading}
+      dataSource={people}
+      pagination={false}
+      scroll={{ x: 860 }}
+      columns={[
+        {
+          title: t("people.name"),
+          key: "name",
+          render: (_, person) => (
+            <span className="person-cell">
+              <span className="avatar" aria-hidden>
+                {(person.name ?? "客").slice(0, 1)}
+              </span>
+              <span>
+                <Link to={`/people/${person.person_id}`}>{person.name ?? t("people.unnamed")}</Link>
+                <small className="faint">{person.phone ?? person.person_id.slice(0, 12)}</small>
+              </span>
+              {person.made ? <MadeBadge /> : null}
+            </span>
+          ),
+        },
+        { title: t("people.store"), key: "store", render: (_, person) => person.home_store?.name ?? "–" },
+        { title: t("people.guide"), dataIndex: "owner_staff", render: (value: string | null) => value ?? "–" },
+        {
+          title: t("people.tags"),
+          key: "tags",
+          render: (_, person) => person.tags.map((tag) => <Tag key={tag.tag_id}>{tag.name}</Tag>),
+        },
+        { title: t("people.identifiers"), dataIndex: "identifiers", align: "right", render: integer },
+        { title: t("people.orders"), dataIndex: "orders", align: "right", render: integer },
+        {
+          title: t("people.amount"),
+          key: "amount",
+          align: "right",
+          render: (_, person) => <span className="number">{money(person.amount, person.currency)}</span>,
+        },
+        { title: t("people.seen"), dataIndex: "last_seen_at", render: ago },
+      ]}
+    />
+  );
+}

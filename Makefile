@@ -30,9 +30,13 @@ lint: $(VENV)/.test console-deps  ## Run the linters, the type checkers and the 
 	@tools/step 'mypy' $(BIN)/mypy
 	@tools/step 'import rules' $(BIN)/lint-imports
 	@if [ -e console/tsconfig.json ]; then \
+		tools/step 'console client' tools/check-client $(BIN)/python; \
 		tools/step 'console types' $(BIN)/python hatch_build.py exec tsc --noEmit; fi
 
-.PHONY: console-deps console-test pytest browser
+client: $(VENV)/.test console-deps  ## Make the console's API client anew after the API has changed
+	@tools/step 'console client' tools/check-client $(BIN)/python --write
+
+.PHONY: client console-deps console-test pytest browser
 console-deps: $(VENV)/.test
 	@$(BIN)/python hatch_build.py deps
 

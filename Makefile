@@ -24,13 +24,28 @@ demo: $(VENV)/.demo console  ## Build what must be built and start the product w
 
 test: lint console-test pytest  ## Run every check and every test, a real PostgreSQL and a real browser included
 
-lint: $(VENV)/.test console-deps  ## Run the linters, the type checkers and the import rules
+# Each check is a target of its own, so that `make --keep-going` shows every failure and not only the first.
+CHECKS := check-ruff check-format check-types check-imports check-client check-console-types
+.PHONY: $(CHECKS)
+lint: $(CHECKS)  ## Run the linters, the type checkers and the import rules
+
+check-ruff: $(VENV)/.test
 	@tools/step 'ruff check' $(BIN)/ruff check
+
+check-format: $(VENV)/.test
 	@tools/step 'ruff format' $(BIN)/ruff format --check
+
+check-types: $(VENV)/.test
 	@tools/step 'mypy' $(BIN)/mypy
+
+check-imports: $(VENV)/.test
 	@tools/step 'import rules' $(BIN)/lint-imports
-	@if [ -e console/tsconfig.json ]; then \
-		tools/step 'console client' tools/check-client $(BIN)/python; \
+
+check-client: console-deps
+	@if [ -e console/package.json ]; then tools/step 'console client' tools/check-client $(BIN)/python; fi
+
+check-console-types: console-deps
+	@if [ -e console/package.json ]; then \
 		tools/step 'console types' $(BIN)/python hatch_build.py exec tsc --noEmit; fi
 
 client: $(VENV)/.test console-deps  ## Make the console's API client anew after the API has changed

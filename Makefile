@@ -83,7 +83,7 @@ docs-serve: $(VENV)/.docs  ## Show the documentation at http://127.0.0.1:8700 wh
 console: $(VENV)/.any
 	@$(BIN)/python hatch_build.py
 
-wheel: $(VENV)/.any  ## Build the wheel and the sdist into dist/
+wheel: $(VENV)/.any  ## Build the wheel, with the console in it, into dist/
 	@tools/step 'wheel' $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 	@ls -1 dist/*.whl
 

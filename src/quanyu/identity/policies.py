@@ -55,9 +55,7 @@ POLICIES: tuple[Policy, ...] = (
     ),
     Policy("openid", Label("微信 OpenID", "WeChat OpenID"), 90, 1, 1, "refuse", True, True, blocked=_ANY),
     Policy("user_id", Label("登录账号", "Login account"), 85, 5, 3, "demote", True, blocked=_ANY),
-    Policy(
-        "platform_buyer", Label("电商平台买家", "Marketplace buyer"), 80, 5, 3, "demote", True, True, blocked=_ANY
-    ),
+    Policy("platform_buyer", Label("电商平台买家", "Marketplace buyer"), 80, 5, 3, "demote", True, True, blocked=_ANY),
     Policy("card", Label("卡号", "Card"), 75, 5, 3, "demote", True, blocked=_ANY),
     Policy(
         "phone",
@@ -69,7 +67,7 @@ POLICIES: tuple[Policy, ...] = (
         True,
         blocked=(*_ANY, "13800138000", "13x00000000", "1xx12345678"),
     ),
-    Policy("email", Label("邮箱", "Email"), 60, 5, 3, "demote", True, blocked=(*_ANY, "test@…", "noreply@…", "@localhost")),
+    Policy("email", Label("邮箱", "Email"), 60, 5, 3, "demote", True, blocked=(*_ANY, "test@…", "noreply@…")),
     Policy("household", Label("家庭", "Household"), 50, 1, 10, "flag", False, blocked=_ANY),
     Policy("anonymous_id", Label("设备或浏览器", "Device or browser"), 10, 200, 3, "demote", False, blocked=_ANY),
 )
@@ -153,6 +151,10 @@ class PolicyBook:
     def __getitem__(self, namespace: str) -> Policy:
         """The policy of `namespace`. Raises KeyError when there is none."""
         return self.policies[self.code[namespace]]
+
+    def get(self, namespace: str | None) -> Policy | None:
+        """The policy of `namespace`, or None."""
+        return self.policies[self.code[namespace]] if namespace in self.code else None
 
     def __contains__(self, namespace: object) -> bool:
         return namespace in self.code

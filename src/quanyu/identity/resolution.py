@@ -6,8 +6,9 @@ or of what was decided before. Three steps, each over the whole evidence that it
 1. `crowded`: identifiers that too many people would share are demoted (or flagged); they glue nobody.
 2. `clusters`: connected parts of the links that are left. Only identifiers of one cluster can influence each other,
    so a micro-batch needs to look again at the clusters it touches and at nothing else.
-3. `join`: the links of a cluster in canonical order (a person's decision first, then strength, then age, then
-   hashes); a link that would give a person more identifiers of a kind than its policy allows is refused.
+3. `join`: the links of a cluster in canonical order (strength, then age, then hashes); a link that would give a
+   person more identifiers of a kind than its policy allows is refused. What somebody decided by hand comes last and
+   joins whole people, so that it never changes which evidence holds.
 
 Tables and ids of people are `ledger`'s business. Measured: `reference/engines.md` D (union-find on dense ids).
 """
@@ -99,7 +100,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What follows: per identifier its `state`, `cluster` and `part` (the smallest position in each), and the
-    `people` that seem to share it; per link its `status` and `because` (the kind that refused it, else -1)."""
+    `people` that seem to share it; per link its `status` and `because` (the kind that refused it, else -1).
+    """
 
     state: I8
     cluster: I64
@@ -175,7 +177,7 @@ def crowded(evidence: Evidence, kinds: Kinds) -> tuple[I8, I64]:
 
 
 def canonical_order(evidence: Evidence, usable: Bools) -> I64:
-    """Positions of the usable links: decided ones first, then the strongest, the oldest, the smallest hashes."""
+    """Positions of the usable links: the strongest, the oldest, the smallest hashes first; decided ones last."""
     at = np.flatnonzero(usable)
     left, right = evidence.rank[evidence.a[at]], evidence.rank[evidence.b[at]]
     keys = (
@@ -183,9 +185,9 @@ def canonical_order(evidence: Evidence, usable: Bools) -> I64:
         np.minimum(left, right),
         evidence.first_at[at],
         -evidence.strength[at].astype(np.int64),
-        evidence.decision[at] != ACCEPT,
+        evidence.decision[at] == ACCEPT,
     )
-    return cast(I64, at[np.lexsort(keys)])
+    return at[np.lexsort(keys)]
 
 
 def _slots(kind: I32, kinds: Kinds) -> tuple[I32, I32, I32]:
@@ -222,14 +224,12 @@ def clusters(n: int, a: I64, b: I64) -> I64:
 
 
 @_compiled
-def join(
-    n: int, a: I64, b: I64, forced: Bools, slot: I32, cap: I32, kind: I32
-) -> tuple[I64, Bools, I32]:
+def join(n: int, a: I64, b: I64, forced: Bools, slot: I32, cap: I32, kind: I32) -> tuple[I64, Bools, I32]:
     """Take the links in the order given; refuse those whose union would exceed a cap.
 
-    A forced link (a person accepted it) joins whatever the caps say; a later one is then refused only if both of
-    its sides bring something of a kind of which there would be too many. Returns the smallest position of each
-    part, whether each link holds, and the kind that refused it (-1 where none did).
+    A forced link (somebody accepted it by hand) joins whatever the caps say; a refused one whose ends it brought
+    into one part holds after all. Returns the smallest position of each part, whether each link holds, and the kind
+    that refused it (-1 where none did).
     """
     parent = np.arange(n)
     held = np.zeros((n, cap.size), np.int32)
@@ -256,4 +256,8 @@ def join(
                 held[x, c] += held[y, c]
     for i in range(n):
         parent[i] = _find(parent, i)
+    for i in range(a.size):
+        if not accepted[i] and parent[a[i]] == parent[b[i]]:
+            accepted[i] = True
+            because[i] = -1
     return parent, accepted, because

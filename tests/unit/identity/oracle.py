@@ -59,7 +59,7 @@ def settle(nodes: set[Node], links: list[Link], book: PolicyBook, blocked: froze
 
     def place(link: Link) -> tuple[int, int, int, int, int]:
         low, high = sorted((link.a[2], link.b[2]))
-        return (0 if link.decision == 1 else 1, -link.strength, link.first_at, low, high)
+        return (1 if link.decision == 1 else 0, -link.strength, link.first_at, low, high)
 
     for link in sorted(links, key=place):
         key = (frozenset((link.a, link.b)), link.strength)
@@ -81,6 +81,10 @@ def settle(nodes: set[Node], links: list[Link], book: PolicyBook, blocked: froze
         union = left | right
         for node in union:
             part[node] = union
+    for link in links:
+        key = (frozenset((link.a, link.b)), link.strength)
+        if status[key] == "refused" and part[link.a] is part[link.b]:
+            status[key] = "accepted"
     return Answer({frozenset(group) for group in part.values()}, crowded, flagged, status)
 
 

@@ -57,8 +57,7 @@ def kernel(
         crowded={node for i, node in enumerate(nodes) if settled.state[i] == 1},
         flagged={node for i, node in enumerate(nodes) if settled.state[i] == 3},
         status={
-            (frozenset((link.a, link.b)), link.strength): STATUS[int(settled.status[i])]
-            for i, link in enumerate(links)
+            (frozenset((link.a, link.b)), link.strength): STATUS[int(settled.status[i])] for i, link in enumerate(links)
         },
     )
     return answer, settled
@@ -77,7 +76,7 @@ def graphs(draw: st.DrawFn, decisions: bool = True) -> tuple[list[Node], list[Li
         st.lists(
             st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)).filter(lambda p: p[0] != p[1]),
             max_size=30,
-            unique_by=lambda p: frozenset(p),
+            unique_by=frozenset,
         )
     )
     links = []

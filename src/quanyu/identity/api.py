@@ -1,0 +1,453 @@
+"""The door of identity: resolve events to people, look people up, decide about links, and the one rule of scope."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from quanyu.access.api import Audit
+from quanyu.access.contracts import Caller, Scope
+from quanyu.identity import decisions, homes, people, sequences
+from quanyu.identity.contracts import (
+    LINK_STATUS,
+    Decided,
+    Explanation,
+    Home,
+    IdentifierView,
+    PersonRef,
+    Resolved,
+)
+from quanyu.identity.errors import (
+    identifier_not_found,
+    link_not_found,
+    link_state_wrong,
+    nothing_to_merge,
+    value_refused,
+)
+from quanyu.identity.policies import Policy, PolicyBook
+from quanyu.identity.resolution import ACCEPT, BLOCKED, DENY, UNDECIDED
+from quanyu.identity.resolving import resolve
+from quanyu.identity.tables import blocked_value, identifier, link, person
+from quanyu.identity.values import Normal, Refused, mask, normalise
+from quanyu.identity.workbench import Outcome, Workbench
+from quanyu.kernel.clock import Clock, micros
+from quanyu.kernel.ids import Ids
+from quanyu.kernel.label import Label
+from quanyu.storage.bulk import rows, upsert
+from quanyu.storage.schema import outbox
+from quanyu.storage.state import State
+from quanyu.storage.vault import Vault
+
+__all__ = ["Identity"]
+
+
+class Identity:
+    """OneID over one state store. `region` is the country of phones that come without a calling code."""
+
+    def __init__(
+        self,
+        state: State,
+        vault: Vault,
+        clock: Clock,
+        ids: Ids,
+        audit: Audit,
+        *,
+        book: PolicyBook | None = None,
+        region: str = "CN",
+    ) -> None:
+        self.state = state
+        self.book = book or PolicyBook()
+        self._vault = vault
+        self._clock = clock
+        self._ids = ids
+        self._audit = audit
+        self._region = region
+
+    # ------------------------------------------------------------------------------------------ events to people
+    def resolve(self, tx: sa.Connection, batch: pa.Table) -> Resolved:
+        """The person of every event of a micro-batch (columns as `BATCH_SCHEMA`), in row order.
+
+        Writes new identifiers, links and people, and settles the clusters that the batch touches. What events
+        unbind (`traits.unbind`) is cut loose first.
+        """
+        now = micros(self._clock.now())
+        self._unbind(tx, batch, now)
+        return resolve(tx, batch, book=self.book, vault=self._vault, ids=self._ids, now=now, region=self._region)
+
+    def _unbind(self, tx: sa.Connection, batch: pa.Table, now: int) -> None:
+        traits = batch.column("traits")
+        if traits.null_count == batch.num_rows:
+            return
+        naming = batch.filter(pc.fill_null(pc.match_substring(traits, '"unbind"'), False))
+        cut: dict[int, dict[tuple[str, str], int]] = {}
+        for row in naming.select(["brand_id", "occurred_at", "traits"]).to_pylist():
+            for named in json.loads(row["traits"]).get("unbind") or ():
+                form = self._form(str(named.get("namespace")), str(named.get("value")))
+                if isinstance(form, Normal):
+                    own = cut.setdefault(row["brand_id"], {})
+                    key = (named["namespace"], form.value)
+                    own[key] = max(own.get(key, 0), row["occurred_at"])
+        for brand_id, values in cut.items():
+            sequences.lock_people(tx, brand_id)
+            hashes = self._vault.index_many(brand_id, values)
+            given = rows(
+                tx,
+                {"hash": sa.Text, "namespace": sa.Text, "at": sa.BigInteger},
+                [(made, key[0], at) for made, (key, at) in zip(hashes, values.items(), strict=True)],
+            )
+            found = tx.execute(
+                sa.select(identifier.c.identifier_id, given.c.at).join_from(
+                    given,
+                    identifier,
+                    (identifier.c.hash == given.c.hash)
+                    & (identifier.c.namespace == given.c.namespace)
+                    & (identifier.c.brand_id == brand_id),
+                )
+            ).all()
+            if not found:
+                continue
+            given = rows(tx, {"identifier_id": sa.BigInteger, "at": sa.BigInteger}, [tuple(row) for row in found])
+            tx.execute(
+                sa.update(identifier)
+                .where(
+                    identifier.c.identifier_id == given.c.identifier_id,
+                    sa.func.coalesce(sa.type_coerce(identifier.c.unbound_at, sa.BigInteger), -1) < given.c.at,
+                )
+                .values(unbound_at=given.c.at)
+            )
+            decisions.settle_around(self._bench(tx, brand_id, now), [row[0] for row in found])
+
+    def set_homes(self, tx: sa.Connection, given: Sequence[Home]) -> set[int]:
+        """Keep where identifiers say their person belongs; the ids of the people concerned."""
+        return homes.record(tx, given) if given else set()
+
+    def moved(self) -> pa.Table:
+        """Identifiers whose events in history name a person they no longer belong to.
+
+        Columns `moved_anchor`, `moved_person` (0: nobody any more): what the engine overrides.
+        """
+        with self.state.read() as tx:
+            found = tx.execute(
+                sa.select(identifier.c.identifier_id, identifier.c.person_id).where(identifier.c.moved)
+            ).all()
+        return pa.table(
+            {
+                "moved_anchor": pa.array([row[0] for row in found], pa.int64()),
+                "moved_person": pa.array([row[1] for row in found], pa.int64()),
+            }
+        )
+
+    def moved_token(self) -> str:
+        """A token that changes whenever `moved` may: the newest news of moved people."""
+        with self.state.read() as tx:
+            newest = sa.select(sa.func.max(outbox.c.seq)).where(outbox.c.topic == "people_moved")
+            return str(tx.execute(newest).scalar() or 0)
+
+    # ------------------------------------------------------------------------------------------ looking people up
+    def visible_people(self, scope: Scope) -> sa.Select[int]:
+        """The ids of the people that `scope` may see, as a statement: THE scope rule of the product."""
+        return people.visible_people(scope)
+
+    def person_of(self, public_id: str, scope: Scope, tx: sa.Connection | None = None) -> PersonRef:
+        """The person with this public id (or whom they were merged into). Raises NotFound outside the scope."""
+        if tx is not None:
+            return people.person_of(tx, public_id, scope)
+        with self.state.read() as own:
+            return people.person_of(own, public_id, scope)
+
+    def people_by_id(self, tx: sa.Connection, numbers: Iterable[int], scope: Scope) -> list[PersonRef]:
+        """The visible ones among these people, in the given order."""
+        return people.people_by_id(tx, numbers, scope)
+
+    def find(self, tx: sa.Connection, query: str, scope: Scope) -> list[int]:
+        """Visible people with exactly this phone, member number, email, other identifier or public id."""
+        return people.find(tx, query, scope, self.book, self._vault, self._region)
+
+    def find_value(self, tx: sa.Connection, brand_id: int, namespace: str, value: str) -> tuple[int, int] | None:
+        """(identifier_id, person_id) of a value, or None. Raises Invalid for a value that is no identifier."""
+        form = self._form(namespace, value)
+        if isinstance(form, Refused):
+            raise value_refused(namespace, form.reason)
+        made = self._vault.index(brand_id, namespace, form.value)
+        row = tx.execute(
+            sa.select(identifier.c.identifier_id, identifier.c.person_id).where(
+                identifier.c.hash == made, identifier.c.namespace == namespace, identifier.c.brand_id == brand_id
+            )
+        ).first()
+        return None if row is None else (int(row[0]), int(row[1]))
+
+    def identifiers_of(self, tx: sa.Connection, numbers: Sequence[int]) -> list[IdentifierView]:
+        """Every identifier that these people hold, masked, strongest first within each person."""
+        return people.identifiers_of(tx, numbers, self.book) if numbers else []
+
+    def anchors_of(self, tx: sa.Connection, numbers: Sequence[int]) -> dict[int, int]:
+        """Of each person the identifier that stands for them: where contexts above note what is said of them."""
+        return decisions.strongest(tx, self.book, numbers) if numbers else {}
+
+    def explain(self, someone: PersonRef, tx: sa.Connection | None = None) -> Explanation:
+        """Why a person is one person: identifiers, and every link that touches them with its reason."""
+        if tx is not None:
+            return people.explain(tx, someone, self.book)
+        with self.state.read() as own:
+            return people.explain(own, someone, self.book)
+
+    def open_values(
+        self, tx: sa.Connection, numbers: Sequence[int], namespaces: Sequence[str]
+    ) -> list[tuple[int, str, str]]:
+        """(person_id, namespace, value in clear) of what these people hold in `namespaces`: for dispatch only.
+
+        Callers audit it themselves: it is how a channel gets its addressee, never what a screen shows.
+        """
+        if not numbers:
+            return []
+        given = rows(tx, {"person_id": sa.BigInteger}, [(int(number),) for number in numbers])
+        found = tx.execute(
+            sa.select(identifier.c.person_id, identifier.c.brand_id, identifier.c.namespace, identifier.c.sealed)
+            .join_from(given, identifier, identifier.c.person_id == given.c.person_id)
+            .where(identifier.c.namespace.in_(list(namespaces)))
+            .order_by(identifier.c.person_id, identifier.c.identifier_id)
+        ).all()
+        return [(row.person_id, row.namespace, self._vault.open_text(row.brand_id, row.sealed)) for row in found]
+
+    def reveal(self, tx: sa.Connection, caller: Caller, someone: PersonRef, identifier_id: int, reason: str) -> str:
+        """One identifier of a person in clear, written into the audit ledger. Raises Denied, NotFound."""
+        caller.require("people.reveal")
+        row = tx.execute(
+            sa.select(identifier.c.namespace, identifier.c.sealed).where(
+                identifier.c.identifier_id == identifier_id, identifier.c.person_id == someone.person_id
+            )
+        ).first()
+        if row is None:
+            raise identifier_not_found(identifier_id)
+        self._audit.record(
+            caller,
+            "person.revealed",
+            someone.public_id,
+            {"identifier_id": identifier_id, "namespace": row.namespace, "reason": reason},
+            tx=tx,
+        )
+        return self._vault.open_text(someone.brand_id, row.sealed)
+
+    # ------------------------------------------------------------------------------------------------- decisions
+    def deny(self, caller: Caller, link_id: int, reason: str, *, preview: bool = False) -> Decided:
+        """Say that a link is wrong: its person splits as if the link had never been. Raises NotFound, Conflict."""
+        return self._decide(caller, link_id, DENY, reason, preview)
+
+    def restore(self, caller: Caller, link_id: int, reason: str = "", *, preview: bool = False) -> Decided:
+        """Take a denial or an acceptance back: the policies decide again. Raises NotFound, Conflict."""
+        return self._decide(caller, link_id, UNDECIDED, reason, preview)
+
+    def accept(self, caller: Caller, link_id: int, reason: str, *, preview: bool = False) -> Decided:
+        """Say that a refused link is right whatever the limits say. Raises NotFound, Conflict."""
+        return self._decide(caller, link_id, ACCEPT, reason, preview)
+
+    def merge(self, caller: Caller, public_ids: Sequence[str], reason: str, *, preview: bool = False) -> Decided:
+        """Say that these people are one. The link that is made can be denied, which undoes exactly this.
+
+        Raises NotFound for a person outside the scope, Invalid for fewer than two.
+        """
+        scope, now = caller.scope, micros(self._clock.now())
+        with self.state.write() as tx:
+            sequences.lock_people(tx, scope.brand_id)
+            refs = [people.person_of(tx, public_id, scope) for public_id in dict.fromkeys(public_ids)]
+            numbers = sorted({ref.person_id for ref in refs})
+            anchors = decisions.strongest(tx, self.book, numbers)
+            if len(numbers) < 2 or len(anchors) < len(numbers):
+                raise nothing_to_merge()
+            centre, *others = (anchors[number] for number in numbers)
+            pairs = [(min(centre, other), max(centre, other)) for other in others]
+            before = decisions.held_by(tx, numbers)
+            made = decisions.connect(tx, scope.brand_id, pairs, caller.name, reason, now)
+            outcome = decisions.settle_around(self._bench(tx, scope.brand_id, now), [centre, *others])
+            decided = self._decided(tx, made[0], before, outcome, preview)
+            if preview:
+                tx.rollback()
+            else:
+                detail = {"people": [ref.public_id for ref in refs], "links": made, "reason": reason}
+                self._audit.record(caller, "people.merged", decided.people[0], detail, count=len(numbers), tx=tx)
+        return decided
+
+    def _decide(self, caller: Caller, link_id: int, decision: int, reason: str, preview: bool) -> Decided:
+        scope, now = caller.scope, micros(self._clock.now())
+        with self.state.write() as tx:
+            sequences.lock_people(tx, scope.brand_id)
+            row = self._visible_link(tx, link_id, scope)
+            self._check(link_id, LINK_STATUS[row.status], row.decision, decision)
+            owners = [
+                number
+                for number in tx.execute(
+                    sa.select(identifier.c.person_id).where(identifier.c.identifier_id.in_([row.a, row.b]))
+                ).scalars()
+                if number
+            ]
+            before = decisions.held_by(tx, sorted(set(owners)))
+            decisions.decide(tx, row.a, row.b, decision, caller.name, reason, now)
+            outcome = decisions.settle_around(self._bench(tx, scope.brand_id, now), [row.a, row.b])
+            decided = self._decided(tx, link_id, before, outcome, preview)
+            if preview:
+                tx.rollback()
+            else:
+                action = {DENY: "link.denied", ACCEPT: "link.accepted", UNDECIDED: "link.restored"}[decision]
+                detail = {"a": row.a, "b": row.b, "reason": reason, "people": list(decided.people)}
+                self._audit.record(caller, action, str(link_id), detail, count=decided.people_after, tx=tx)
+        return decided
+
+    def _visible_link(self, tx: sa.Connection, link_id: int, scope: Scope) -> Any:
+        ends = sa.select(identifier.c.person_id).where(
+            sa.or_(identifier.c.identifier_id == link.c.a, identifier.c.identifier_id == link.c.b)
+        )
+        seen = people.visible_people(scope).where(person.c.person_id.in_(ends)).correlate(link).exists()
+        row = tx.execute(
+            sa.select(link.c.a, link.c.b, link.c.status, link.c.decision).where(
+                link.c.link_id == link_id, link.c.brand_id == scope.brand_id, seen
+            )
+        ).first()
+        if row is None:
+            raise link_not_found(link_id)
+        return row
+
+    @staticmethod
+    def _check(link_id: int, status: str, decided: int, decision: int) -> None:
+        if decision == DENY and status == "denied":
+            raise link_state_wrong(link_id, status, Label("它已经被拆分", "it is denied already"))
+        if decision == UNDECIDED and decided == UNDECIDED:
+            raise link_state_wrong(link_id, status, Label("没有人工决定可以撤回", "nobody decided about it"))
+        if decision == ACCEPT and status != "refused":
+            raise link_state_wrong(
+                link_id,
+                status,
+                Label("只有被拒绝的关联可以人工确认", "only a refused link can be accepted by hand"),
+            )
+
+    @staticmethod
+    def _decided(
+        tx: sa.Connection, link_id: int, before: dict[int, int], outcome: Outcome | None, preview: bool
+    ) -> Decided:
+        after = decisions.people_of(outcome, before) if outcome else set(before.values())
+        return Decided(
+            link_id,
+            decisions.public_ids(tx, sorted(after)),
+            len(set(before.values())),
+            len(after),
+            outcome.identifiers_moved if outcome else 0,
+            preview,
+        )
+
+    # -------------------------------------------------------------------------------------------------- policies
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies in force, strongest first."""
+        return self.book.policies
+
+    def block(self, caller: Caller, values: Sequence[tuple[str, str]], reason: str) -> int:
+        """Values (namespace, value) that identify nobody in this brand: a store's phone. How many were new.
+
+        Whoever they glued together falls apart at once. Raises Invalid for a value that is no identifier.
+        """
+        scope, at = caller.scope, self._clock.now()
+        forms: dict[tuple[str, str], None] = {}
+        for namespace, value in values:
+            form = self._form(namespace, value)
+            if isinstance(form, Refused):
+                raise value_refused(namespace, form.reason)
+            forms[namespace, form.value] = None
+        hashes = self._vault.index_many(scope.brand_id, forms)
+        with self.state.write() as tx:
+            sequences.lock_people(tx, scope.brand_id)
+            known = set(
+                tx.execute(sa.select(blocked_value.c.hash).where(blocked_value.c.brand_id == scope.brand_id)).scalars()
+            )
+            made = [
+                {
+                    "brand_id": scope.brand_id,
+                    "hash": text,
+                    "namespace": namespace,
+                    "masked": mask(namespace, value),
+                    "reason": reason,
+                    "blocked_by": caller.name,
+                    "at": at,
+                }
+                for text, (namespace, value) in zip(hashes, forms, strict=True)
+                if text not in known
+            ]
+            upsert(tx, blocked_value, made, ["brand_id", "hash"], ["reason"])
+            given = rows(tx, {"hash": sa.Text, "namespace": sa.Text}, [(row["hash"], row["namespace"]) for row in made])
+            numbers = (
+                tx.execute(
+                    sa.update(identifier)
+                    .where(
+                        identifier.c.hash == given.c.hash,
+                        identifier.c.namespace == given.c.namespace,
+                        identifier.c.brand_id == scope.brand_id,
+                    )
+                    .values(state=BLOCKED)
+                    .returning(identifier.c.identifier_id)
+                )
+                .scalars()
+                .all()
+            )
+            if numbers:
+                decisions.settle_around(self._bench(tx, scope.brand_id, micros(at)), [int(n) for n in numbers])
+            self._audit.record(caller, "identifiers.blocked", scope.brand, {"reason": reason}, count=len(made), tx=tx)
+        return len(made)
+
+    def blocked(self, scope: Scope) -> Mapping[str, list[str]]:
+        """The brand's own blocked values, masked, by namespace."""
+        found: dict[str, list[str]] = {}
+        with self.state.read() as tx:
+            for row in tx.execute(
+                sa.select(blocked_value.c.namespace, blocked_value.c.masked)
+                .where(blocked_value.c.brand_id == scope.brand_id)
+                .order_by(blocked_value.c.at)
+                .limit(200)
+            ):
+                found.setdefault(row.namespace, []).append(row.masked)
+        return found
+
+    # --------------------------------------------------------------------------------------------- locks, helpers
+    @staticmethod
+    def enter_gate(tx: sa.Connection, brand_id: int) -> None:
+        """Hold people and consent still until the transaction ends. First in a gate's transaction, before it reads."""
+        sequences.enter_gate(tx, brand_id)
+
+    @staticmethod
+    def close_gate(tx: sa.Connection, brand_id: int) -> None:
+        """Wait for readers in the gate and keep it closed until commit: before a change of consent is committed."""
+        sequences.close_gate(tx, brand_id)
+
+    def record_identifier(self, tx: sa.Connection, brand_id: int, namespace: str, value: str, source: str) -> int:
+        """The id of an identifier that is known by itself, without an event; made if it is new.
+
+        Raises Invalid for a value that is no identifier.
+        """
+        form = self._form(namespace, value)
+        if isinstance(form, Refused):
+            raise value_refused(namespace, form.reason)
+        now = micros(self._clock.now())
+        one = {
+            "brand_id": pa.array([brand_id], pa.int64()),
+            "occurred_at": pa.array([now], pa.int64()),
+            "source": pa.array([source]),
+            "event_id": pa.array([""]),
+            "name": pa.array([""]),
+            "raw_identifiers": pa.array(
+                [[{"namespace": namespace, "value": value}]],
+                pa.list_(pa.struct([("namespace", pa.string()), ("value", pa.string())])),
+            ),
+        }
+        resolved = resolve(
+            tx, pa.table(one), book=self.book, vault=self._vault, ids=self._ids, now=now, region=self._region
+        )
+        return int(resolved.carried.identifier_id[0])
+
+    def _form(self, namespace: str, value: str) -> Normal | Refused:
+        if namespace not in self.book:
+            return Refused("unknown_namespace")
+        return normalise(self.book[namespace], value, self._region)
+
+    def _bench(self, tx: sa.Connection, brand_id: int, now: int) -> Workbench:
+        return Workbench(tx, brand_id, self.book, self._ids, now)

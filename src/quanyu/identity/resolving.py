@@ -1,0 +1,501 @@
+"""Resolving a micro-batch: every event gets its person, every pair seen together becomes or strengthens a link.
+
+A batch is a set: identifiers are looked up at once, links are added up before they are written, and only the
+clusters that new evidence touches are settled again. A batch of known people writes hardly anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import sqlalchemy as sa
+from pyroaring import BitMap
+
+from quanyu.identity import sequences
+from quanyu.identity.batch import Mentions, Seen, read
+from quanyu.identity.contracts import Carried, Resolved
+from quanyu.identity.policies import PolicyBook
+from quanyu.identity.resolution import BLOCKED, CROWDED, DEMOTED, DENY, I64, UNDECIDED
+from quanyu.identity.tables import blocked_value, identifier, link
+from quanyu.identity.values import mask
+from quanyu.identity.workbench import Links, Nodes, Outcome, Workbench, load
+from quanyu.kernel.ids import Ids
+from quanyu.storage.bulk import rows
+from quanyu.storage.vault import Vault
+
+_SEEN_STEP = 3_600_000_000  # `seen_at` is kept to the hour: one write less per identifier and batch
+_PAIR = 1 << 32  # ids are below 2**32, so a pair of them is one integer
+
+
+@dataclass(slots=True)
+class _Known:
+    """The identifiers of a brand's batch, by position; id 0 until known or made."""
+
+    identifier_id: I64
+    person_id: I64
+    cluster_id: I64
+    state: I64
+    anchored: Any
+    seen_at: I64
+    unbound_at: I64
+    strength: I64
+    rank: Any
+    fresh: Any
+
+
+@dataclass(slots=True)
+class _Pairs:
+    """Pairs seen together: ends (a < b), when first and last, how often, and the row that showed them first."""
+
+    a: I64
+    b: I64
+    first_at: I64
+    last_at: I64
+    times: I64
+    row: I64
+
+
+@dataclass(frozen=True, slots=True)
+class _NewLinks:
+    """Pairs that become links: their places among `pairs`, the ids of all pairs' links, and what was settled."""
+
+    pairs: _Pairs
+    at: I64
+    link_id: I64
+    settled: dict[int, tuple[int, str | None]]
+
+
+def resolve(
+    tx: sa.Connection, table: pa.Table, *, book: PolicyBook, vault: Vault, ids: Ids, now: int, region: str = "CN"
+) -> Resolved:
+    """The person of every row of `table` (columns as `BATCH_SCHEMA`), writing what is new on the way."""
+    mentions = read(table, book, vault, lambda _: region)
+    occurred = table.column("occurred_at").to_numpy()
+    count = table.num_rows
+    person, anchor = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    numbers = np.zeros(len(mentions.seen), np.int64)
+    moved, new = BitMap(), BitMap()
+    brand = np.array([one.brand_id for one in mentions.seen], np.int64)
+    for brand_id in sorted(set(brand.tolist())):
+        own = np.flatnonzero(brand == brand_id)
+        local = np.full(len(mentions.seen), -1, np.int64)
+        local[own] = np.arange(own.size)
+        here = local[mentions.which] >= 0
+        batch = _Batch(
+            tx,
+            int(brand_id),
+            [mentions.seen[i] for i in own.tolist()],
+            mentions.row[here],
+            local[mentions.which[here]],
+            occurred,
+            table,
+            book,
+            vault,
+            ids,
+            now,
+        )
+        batch.run(person, anchor)
+        numbers[own] = batch.known.identifier_id
+        moved |= batch.moved
+        new |= batch.new
+    people = BitMap(np.unique(person[person > 0]))
+    return Resolved(
+        person,
+        anchor,
+        _kept(mentions, count),
+        Carried(mentions.row, numbers[mentions.which] if numbers.size else mentions.which),
+        moved,
+        new,
+        people | moved,
+        mentions.refused,
+    )
+
+
+def _kept(mentions: Mentions, count: int) -> pa.Array:
+    """What history keeps of each row's identifiers: `namespace=hash`, sorted."""
+    texts = np.array([f"{one.namespace}={one.hash}" for one in mentions.seen], object)
+    offsets = np.searchsorted(mentions.row, np.arange(count + 1))
+    order = np.lexsort((_ranks(texts)[mentions.which], mentions.row)) if texts.size else mentions.which
+    values = (
+        pa.array(texts, pa.string()).take(pa.array(mentions.which[order])) if texts.size else pa.array([], pa.string())
+    )
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
+
+
+def _ranks(texts: Any) -> I64:
+    order = np.argsort(texts)
+    ranks = np.empty(order.size, np.int64)
+    ranks[order] = np.arange(order.size)
+    return ranks
+
+
+class _Batch:
+    """One brand's part of a batch."""
+
+    def __init__(
+        self,
+        tx: sa.Connection,
+        brand_id: int,
+        seen: list[Seen],
+        row: I64,
+        which: I64,
+        occurred: I64,
+        table: pa.Table,
+        book: PolicyBook,
+        vault: Vault,
+        ids: Ids,
+        now: int,
+    ) -> None:
+        self._tx = tx
+        self._brand_id = brand_id
+        self._seen = seen
+        self._row = row
+        self._which = which
+        self._at = occurred[row]
+        self._table = table
+        self._book = book
+        self._vault = vault
+        self._ids = ids
+        self._now = now
+        self.moved = BitMap()
+        self.new = BitMap()
+
+    def run(self, person: I64, anchor: I64) -> None:
+        """Resolve, and fill in `person` and `anchor` of this brand's rows."""
+        sequences.lock_people(self._tx, self._brand_id)
+        known = self.known = self._look_up()
+        first_seen = np.full(len(self._seen), np.iinfo(np.int64).max)
+        last_seen = np.zeros(len(self._seen), np.int64)
+        np.minimum.at(first_seen, self._which, self._at)
+        np.maximum.at(last_seen, self._which, self._at)
+        # `strongest first` within each event: the head of each run of rows is the centre of its star.
+        order = np.lexsort((known.rank[self._which], -known.strength[self._which], self._row))
+        row, which = self._row[order], self._which[order]
+        head = np.ones(row.size, np.bool_)
+        head[1:] = row[1:] != row[:-1]
+        centre = which[np.flatnonzero(head)[np.cumsum(head) - 1]]
+        pairs = self._pairs(row[~head], which[~head], centre[~head], self._at[order][~head])
+        outcome, new_links = self._settle(pairs, first_seen)
+        self._anchor(row, which, person, anchor)
+        self._insert_identifiers(outcome, first_seen, last_seen)
+        self._insert_links(new_links)
+        self._touch(last_seen)
+
+    def _look_up(self) -> _Known:
+        count = len(self._seen)
+        known = _Known(
+            identifier_id=np.zeros(count, np.int64),
+            person_id=np.zeros(count, np.int64),
+            cluster_id=np.zeros(count, np.int64),
+            state=np.zeros(count, np.int64),
+            anchored=np.zeros(count, np.bool_),
+            seen_at=np.zeros(count, np.int64),
+            unbound_at=np.full(count, -1, np.int64),
+            strength=np.array([self._book[one.namespace].strength for one in self._seen], np.int64),
+            rank=np.array([int(one.hash[:16], 16) for one in self._seen], np.uint64),
+            fresh=np.zeros(count, np.bool_),
+        )
+        given = rows(
+            self._tx,
+            {"place": sa.BigInteger, "hash": sa.Text, "namespace": sa.Text},
+            [(i, one.hash, one.namespace) for i, one in enumerate(self._seen)],
+        )
+        columns = identifier.c
+        found = self._tx.execute(
+            sa.select(
+                given.c.place,
+                columns.identifier_id,
+                columns.person_id,
+                columns.cluster_id,
+                columns.state,
+                columns.anchored,
+                sa.type_coerce(columns.seen_at, sa.BigInteger),
+                sa.func.coalesce(sa.type_coerce(columns.unbound_at, sa.BigInteger), -1),
+            ).join_from(
+                given,
+                identifier,
+                (columns.hash == given.c.hash)
+                & (columns.namespace == given.c.namespace)
+                & (columns.brand_id == self._brand_id),
+            )
+        ).all()
+        if found:
+            place, *data = (np.array(column) for column in zip(*found, strict=True))
+            targets = (
+                known.identifier_id,
+                known.person_id,
+                known.cluster_id,
+                known.state,
+                known.anchored,
+                known.seen_at,
+                known.unbound_at,
+            )
+            for target, column in zip(targets, data, strict=True):
+                target[place] = column
+        known.fresh = known.identifier_id == 0
+        fresh = np.flatnonzero(known.fresh)
+        first = sequences.take(self._tx, "identifier", fresh.size)
+        known.identifier_id[fresh] = np.arange(first, first + fresh.size)
+        blocked = set(
+            self._tx.execute(
+                sa.select(blocked_value.c.hash).where(blocked_value.c.brand_id == self._brand_id)
+            ).scalars()
+        )
+        if blocked:
+            known.state[[self._seen[i].hash in blocked for i in range(count)]] = BLOCKED
+        return known
+
+    def _pairs(self, row: I64, which: I64, centre: I64, at: I64) -> _Pairs:
+        one, other = self.known.identifier_id[which], self.known.identifier_id[centre]
+        a, b = np.minimum(one, other), np.maximum(one, other)
+        key, place, times = np.unique(a * _PAIR + b, return_inverse=True, return_counts=True)
+        first, last = np.full(key.size, np.iinfo(np.int64).max), np.zeros(key.size, np.int64)
+        np.maximum.at(last, place, at)
+        # Rows in order of time (then of position), so that the first write per pair is its first evidence.
+        oldest = np.lexsort((row, at))[::-1]
+        shown = np.zeros(key.size, np.int64)
+        shown[place[oldest]] = row[oldest]
+        first[place[oldest]] = at[oldest]
+        return _Pairs(key // _PAIR, key % _PAIR, first, last, times, shown)
+
+    def _settle(self, pairs: _Pairs, born: I64) -> tuple[Outcome | None, _NewLinks]:
+        """Settle the clusters that new evidence touches; the new links as rows to insert."""
+        known = self.known
+        position = np.argsort(known.identifier_id)
+        sorted_ids = known.identifier_id[position]
+        end_a, end_b = (position[np.searchsorted(sorted_ids, end)] for end in (pairs.a, pairs.b))
+        unbound = np.maximum(known.unbound_at[end_a], known.unbound_at[end_b])
+        stored = self._stored(pairs)
+        link_id = np.zeros(pairs.a.size, np.int64)
+        touched = np.ones(pairs.a.size, np.bool_)
+        revised: dict[int, tuple[int, int]] = {}
+        strengthened = []
+        for place, number, first_at, last_at, decision in stored:
+            link_id[place] = number
+            first, last = min(first_at, int(pairs.first_at[place])), max(last_at, int(pairs.last_at[place]))
+            strengthened.append((number, int(pairs.times[place]), first, last))
+            revived = last_at <= unbound[place] < last and decision == UNDECIDED
+            touched[place] = (first < first_at and decision != DENY) or revived
+            if touched[place]:
+                revised[number] = (first, last)
+        self._strengthen(strengthened)
+        new = link_id == 0
+        first_id = sequences.take(self._tx, "link", int(new.sum()))
+        link_id[new] = np.arange(first_id, first_id + int(new.sum()))
+
+        ends = np.unique(np.concatenate([end_a[touched], end_b[touched]]))
+        barred = (known.state == CROWDED) | (known.state == BLOCKED)
+        again = ends[~known.fresh[ends] & ~barred[ends]]
+        nodes, links = load(self._tx, known.cluster_id[again].tolist())
+        fresh = np.flatnonzero(known.fresh)
+        if not nodes.identifier_id and fresh.size == 0:
+            # Only links to identifiers that identify nobody: nothing to decide.
+            return None, _NewLinks(pairs, np.flatnonzero(new), link_id, {})
+        self._add_fresh(nodes, fresh, born)
+        for i, number in enumerate(links.link_id):
+            if number in revised:
+                links.first_at[i], links.last_at[i] = revised[number]
+        self._add_new(links, pairs, link_id, new)
+        bench = Workbench(self._tx, self._brand_id, self._book, self._ids, self._now)
+        outcome = bench.settle(nodes, links)
+        self.moved |= outcome.moved_people
+        self.new |= outcome.new_people
+        at = np.searchsorted(outcome.identifier_id, known.identifier_id)
+        at[at == outcome.identifier_id.size] = 0
+        settled = outcome.identifier_id[at] == known.identifier_id
+        known.person_id[settled] = outcome.person_id[at[settled]]
+        known.state[settled] = outcome.state[at[settled]]
+        return outcome, _NewLinks(pairs, np.flatnonzero(new), link_id, outcome.link_status)
+
+    def _stored(self, pairs: _Pairs) -> list[Any]:
+        """(place, link_id, first_at, last_at, decision) of the pairs that are links already."""
+        numbers = self.known.identifier_id[self.known.fresh]
+        old = np.flatnonzero(~np.isin(pairs.a, numbers) & ~np.isin(pairs.b, numbers))
+        if old.size == 0:
+            return []
+        given = rows(
+            self._tx,
+            {"place": sa.BigInteger, "a": sa.BigInteger, "b": sa.BigInteger},
+            list(zip(old.tolist(), pairs.a[old].tolist(), pairs.b[old].tolist(), strict=True)),
+        )
+        return list(
+            self._tx.execute(
+                sa.select(
+                    given.c.place,
+                    link.c.link_id,
+                    sa.type_coerce(link.c.first_at, sa.BigInteger),
+                    sa.type_coerce(link.c.last_at, sa.BigInteger),
+                    link.c.decision,
+                ).join_from(
+                    given, link, (link.c.a == given.c.a) & (link.c.b == given.c.b) & (link.c.rule == "together")
+                )
+            ).all()
+        )
+
+    def _strengthen(self, values: list[tuple[int, int, int, int]]) -> None:
+        if not values:
+            return
+        given = rows(
+            self._tx,
+            {"link_id": sa.BigInteger, "times": sa.BigInteger, "first_at": sa.BigInteger, "last_at": sa.BigInteger},
+            values,
+        )
+        self._tx.execute(
+            sa.update(link)
+            .where(link.c.link_id == given.c.link_id)
+            .values(times=link.c.times + given.c.times, first_at=given.c.first_at, last_at=given.c.last_at)
+        )
+
+    def _add_fresh(self, nodes: Nodes, fresh: I64, born: I64) -> None:
+        known = self.known
+        for i in fresh.tolist():
+            one = self._seen[i]
+            nodes.namespace.append(one.namespace)
+            nodes.issuer.append(one.issuer)
+            nodes.hash.append(one.hash)
+        nodes.identifier_id.extend(known.identifier_id[fresh].tolist())
+        nodes.state.extend(known.state[fresh].tolist())
+        nodes.born_at.extend(born[fresh].tolist())
+        nodes.fresh.extend([True] * fresh.size)
+        nodes.anchored.extend([False] * fresh.size)
+        nodes.unbound_at.extend([-1] * fresh.size)
+        for column in (nodes.sharing, nodes.person, nodes.cluster, nodes.root):
+            column.extend([0] * fresh.size)
+
+    def _add_new(self, links: Links, pairs: _Pairs, link_id: I64, new: Any) -> None:
+        count = int(new.sum())
+        links.link_id.extend(link_id[new].tolist())
+        links.a.extend(pairs.a[new].tolist())
+        links.b.extend(pairs.b[new].tolist())
+        links.first_at.extend(pairs.first_at[new].tolist())
+        links.last_at.extend(pairs.last_at[new].tolist())
+        links.rule.extend(["together"] * count)
+        links.status.extend([0] * count)
+        links.because.extend([None] * count)
+        links.decision.extend([UNDECIDED] * count)
+
+    def _anchor(self, row: I64, which: I64, person: I64, anchor: I64) -> None:
+        """The strongest identifier of each event that still identifies somebody decides whose event it is."""
+        known = self.known
+        holds = (known.state[which] != CROWDED) & (known.state[which] != BLOCKED)
+        row, which = row[holds], which[holds]
+        head = np.ones(row.size, np.bool_)
+        head[1:] = row[1:] != row[:-1]
+        anchor[row[head]] = known.identifier_id[which[head]]
+        person[row[head]] = known.person_id[which[head]]
+        deciding = np.unique(which[head])
+        first_time = deciding[~known.anchored[deciding]]
+        known.anchored[first_time] = True
+        old = first_time[~known.fresh[first_time]]
+        if old.size:
+            given = rows(
+                self._tx, {"identifier_id": sa.BigInteger}, [(number,) for number in known.identifier_id[old].tolist()]
+            )
+            self._tx.execute(
+                sa.update(identifier)
+                .where(identifier.c.identifier_id == given.c.identifier_id)
+                .values(anchored=sa.true())
+            )
+
+    def _insert_identifiers(self, outcome: Outcome | None, first_seen: I64, last_seen: I64) -> None:
+        known = self.known
+        fresh = np.flatnonzero(known.fresh)
+        if fresh.size == 0 or outcome is None:
+            return
+        at = np.searchsorted(outcome.identifier_id, known.identifier_id[fresh])
+        sealed = self._vault.seal_many(self._brand_id, [self._seen[i].value for i in fresh.tolist()])
+        sources = self._table.column("source").combine_chunks().dictionary_encode()
+        names = sources.dictionary.to_pylist()
+        first_row = np.full(len(self._seen), np.iinfo(np.int64).max)
+        np.minimum.at(first_row, self._which, self._row)
+        codes = sources.indices.to_numpy()[first_row[fresh]]
+        values = [
+            {
+                "identifier_id": number,
+                "brand_id": self._brand_id,
+                "namespace": self._seen[i].namespace,
+                "issuer": self._seen[i].issuer,
+                "hash": self._seen[i].hash,
+                "sealed": box,
+                "masked": mask(self._seen[i].namespace, self._seen[i].value),
+                "person_id": person_id,
+                "cluster_id": cluster_id,
+                "state": state,
+                "sharing": sharing,
+                "born_at": born,
+                "seen_at": last,
+                "source": names[code],
+                "anchored": anchored,
+                "moved": False,
+            }
+            for i, number, box, person_id, cluster_id, state, sharing, born, last, code, anchored in zip(
+                fresh.tolist(),
+                known.identifier_id[fresh].tolist(),
+                sealed,
+                outcome.person_id[at].tolist(),
+                outcome.cluster_id[at].tolist(),
+                outcome.state[at].tolist(),
+                outcome.sharing[at].tolist(),
+                first_seen[fresh].tolist(),
+                last_seen[fresh].tolist(),
+                codes.tolist(),
+                known.anchored[fresh].tolist(),
+                strict=True,
+            )
+        ]
+        self._tx.execute(sa.insert(identifier), values)
+
+    def _insert_links(self, new: _NewLinks) -> None:
+        if new.at.size == 0:
+            return
+        pairs = new.pairs
+        shown = pa.array(pairs.row[new.at])
+        event = self._table.select(["source", "event_id", "name"]).take(shown).to_pydict()
+        values = []
+        for i, place in enumerate(new.at.tolist()):
+            a, b, number = int(pairs.a[place]), int(pairs.b[place]), int(new.link_id[place])
+            status, because = new.settled.get(number) or (DEMOTED, self._junk(a, b))
+            values.append(
+                {
+                    "link_id": number,
+                    "brand_id": self._brand_id,
+                    "a": a,
+                    "b": b,
+                    "rule": "together",
+                    "first_at": int(pairs.first_at[place]),
+                    "last_at": int(pairs.last_at[place]),
+                    "times": int(pairs.times[place]),
+                    "source": event["source"][i],
+                    "event_id": event["event_id"][i],
+                    "event_name": event["name"][i],
+                    "status": status,
+                    "because": because,
+                    "decision": UNDECIDED,
+                }
+            )
+        self._tx.execute(sa.insert(link), values)
+
+    def _junk(self, a: int, b: int) -> str:
+        """The namespace of that end of a link which identified nobody before this batch."""
+        ends = [int(np.flatnonzero(self.known.identifier_id == number)[0]) for number in (a, b)]
+        barred = [end for end in ends if self.known.state[end] in (CROWDED, BLOCKED)]
+        return self._seen[(barred or ends)[0]].namespace
+
+    def _touch(self, last_seen: I64) -> None:
+        known = self.known
+        late = np.flatnonzero(~known.fresh & (last_seen >= known.seen_at + _SEEN_STEP))
+        if late.size == 0:
+            return
+        given = rows(
+            self._tx,
+            {"identifier_id": sa.BigInteger, "seen_at": sa.BigInteger},
+            list(zip(known.identifier_id[late].tolist(), last_seen[late].tolist(), strict=True)),
+        )
+        self._tx.execute(
+            sa.update(identifier)
+            .where(identifier.c.identifier_id == given.c.identifier_id)
+            .values(seen_at=given.c.seen_at)
+        )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from quanyu.access.contracts import PERMISSIONS, Caller, Scope
 from quanyu.events.contracts import NativeEvent, NativeIdentifier
-from quanyu.storage.bulk import insert_ignore, rows
+from quanyu.storage.bulk import insert_ignore, rows, upsert
 
 double_metadata = sa.MetaData()
 holder = sa.Table(
@@ -76,12 +76,15 @@ class People:
             )
         ).scalar_one_or_none()
 
+    def enter_gate(self, tx, brand_id):
+        enter_gate(tx, brand_id)
+
     def clear_identifiers(self, tx, identifier_ids):
         given = rows(tx, {"i": sa.BigInteger}, [(i,) for i in identifier_ids])
         found = tx.execute(sa.select(holder).where(holder.c.identifier_id.in_(sa.select(given.c.i))))
         return {row.identifier_id: NativeIdentifier(row.namespace, row.value) for row in found}
 
-    def addresses(self, tx, person_ids, namespace):
+    def addresses(self, tx, brand_id, person_ids, namespace):
         given = rows(tx, {"p": sa.BigInteger}, [(p,) for p in person_ids])
         found = tx.execute(
             sa.select(holder)
@@ -108,3 +111,77 @@ class Recorder:
 
     def named(self, name: str) -> list[NativeEvent]:
         return [event for event in self.events.values() if event.name == name]
+
+
+consent = sa.Table(
+    "double_consent",
+    double_metadata,
+    sa.Column("identifier_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("purpose", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+)
+_GATE = 0x514E02
+
+
+def enter_gate(tx, brand_id: int) -> None:
+    if tx.dialect.name == "postgresql":
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_GATE, brand_id)))
+
+
+def close_gate(tx, brand_id: int) -> None:
+    if tx.dialect.name == "postgresql":
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_GATE, brand_id)))
+
+
+class Consents:
+    """Consent per identifier; a person's is the most restrictive of them, as in the product."""
+
+    def __init__(self, state) -> None:
+        self.state = state
+        double_metadata.create_all(state.engine)
+
+    def grant(self, identifiers: Iterable[int], purpose="marketing", channel="test") -> None:
+        self._set(identifiers, purpose, channel, "granted")
+
+    def withdraw(self, identifiers: Iterable[int], purpose="marketing", channel="test") -> None:
+        self._set(identifiers, purpose, channel, "denied")
+
+    def _set(self, identifiers, purpose, channel, status) -> None:
+        values = [
+            {"identifier_id": each, "purpose": purpose, "channel": channel, "status": status} for each in identifiers
+        ]
+        with self.state.write() as tx:
+            upsert(tx, consent, values, ["identifier_id", "purpose", "channel"], ["status"])
+            if status == "denied":
+                close_gate(tx, 1)
+
+    def allowed(self, tx, person_ids, purpose, channel):
+        given = rows(tx, {"p": sa.BigInteger}, [(p,) for p in person_ids])
+        found = tx.execute(
+            sa.select(
+                holder.c.person_id,
+                sa.func.max(sa.case((consent.c.status == "denied", 1), else_=0)).label("denied"),
+                sa.func.max(sa.case((consent.c.status == "granted", 1), else_=0)).label("granted"),
+            )
+            .join(consent, consent.c.identifier_id == holder.c.identifier_id)
+            .where(
+                holder.c.person_id.in_(sa.select(given.c.p)),
+                consent.c.purpose == purpose,
+                consent.c.channel.in_((channel, "any")),
+            )
+            .group_by(holder.c.person_id)
+        )
+        return {row.person_id for row in found if row.granted and not row.denied}
+
+
+class Cards:
+    """Names of people, as a test gives them."""
+
+    def __init__(self) -> None:
+        self.known: dict[int, object] = {}
+
+    def cards(self, tx, person_ids):
+        from quanyu.messaging.contracts import PersonCard
+
+        return {person: self.known.get(person, PersonCard(f"p_{person}")) for person in person_ids}

@@ -109,14 +109,15 @@ class PersonQuota:
 class Channel(ABC, Generic[ConfigT]):
     """The base of every channel.
 
-    `channel` is the consent channel, `max_batch` the most people of one call, `idempotent` says that the provider
-    ignores a repeated `Batch.token`, so that an unknown batch may simply be sent again. Optional methods are
-    called only when their name is in `capabilities`.
+    `channel` is the consent channel, `max_batch` the most people of one call, `parallel` the most calls at a time
+    (so a channel is thread-safe), `idempotent` says that the provider ignores a repeated `Batch.token`, so that an
+    unknown batch may simply be sent again. Optional methods are called only when their name is in `capabilities`.
     """
 
     kind: ClassVar[str]
     channel: ClassVar[str]
     max_batch: ClassVar[int] = 1
+    parallel: ClassVar[int] = 4
     idempotent: ClassVar[bool] = False
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     person_quota: ClassVar[PersonQuota | None] = None

@@ -43,6 +43,7 @@ class InboundEvent:
     name: str
     occurred_at: datetime
     identifiers: tuple[Identifier, ...]
+    channel: str | None = None
     staff_id: str | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
     traits: Mapping[str, Any] = field(default_factory=dict)

@@ -29,8 +29,8 @@ def rows(
     work on PostgreSQL only; pass hexadecimal text instead.
     """
     types = {key: _instance(type_) for key, type_ in columns.items()}
-    data = [tuple(_plain(value) for value in row) for row in values]
     if tx.dialect.name == "postgresql":
+        data = [tuple(_plain(value) for value in row) for row in values]
         arrays = [
             sa.cast(
                 sa.bindparam(None, [row[i] for row in data], type_=postgresql.ARRAY(_storage(type_))),
@@ -48,7 +48,7 @@ def rows(
             .select_from(source)
             .subquery(name)
         )
-    payload = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    payload = json.dumps(list(values), ensure_ascii=False, separators=(",", ":"), default=_plain)
     each = sa.func.json_each(sa.bindparam(None, payload, type_=sa.Text)).table_valued(
         sa.column("value", sa.Text), name=f"{name}_in"
     )
@@ -73,6 +73,25 @@ def insert_ignore(tx: sa.Connection, table: sa.Table, values: Sequence[Mapping[s
         key = next(iter(table.primary_key.columns), next(iter(table.columns)))
         return len(tx.execute(statement.returning(key), list(values)).all())
     return tx.execute(statement, list(values)).rowcount
+
+
+def insert_many(tx: sa.Connection, table: sa.Table, columns: Sequence[str], values: Sequence[Sequence[Any]]) -> None:
+    """Insert many rows past SQLAlchemy's per-row work: PostgreSQL copies them, SQLite binds the tuples as they are.
+
+    Values are what the driver stores: instants as integer microseconds, JSON as text. A taken key is an error.
+    """
+    if not values:
+        return
+    quote = tx.dialect.identifier_preparer.quote
+    names = ", ".join(quote(table.c[column].name) for column in columns)
+    target = f"{quote(table.name)} ({names})"
+    if tx.dialect.name == "postgresql":
+        with tx.connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:  # type: ignore[attr-defined]
+            for row in values:
+                copy.write_row(row)
+        return
+    marks = ", ".join("?" * len(columns))
+    tx.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", [tuple(row) for row in values])  # noqa: S608
 
 
 def upsert(

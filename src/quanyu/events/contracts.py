@@ -256,17 +256,18 @@ class Batch:
     """What decoding frames gave: rows, what was refused, and what the frames said they hold.
 
     `table` has `BATCH_SCHEMA` in order of time; `accepted` counts acknowledged events by (source, hour in
-    microseconds UTC); `replays` maps a quarantine id to how many of its events this batch holds; `began` and
-    `ended` say which stretch of which writer's log this is. `keys` are the rows' dedupe keys, in row order.
+    microseconds UTC); `replays` lists (quarantine id, source, hour, events) of repeated items; `began` and `ended`
+    say which stretch of which writer's log this is. `deduplicate` sets `duplicates` and the rows' `keys`.
     """
 
     table: pa.Table
     rejected: tuple[Rejected, ...]
     accepted: Mapping[tuple[str, int], int]
-    replays: Mapping[str, tuple[str, int, int]]
+    replays: tuple[tuple[str, str, int, int], ...]
     began: Mapping[str, Position]
     ended: Mapping[str, Position]
     duplicates: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    keys: Any = None
 
     @property
     def empty(self) -> bool:

@@ -1,0 +1,345 @@
+"""The door of events: sources, the collector, recording, decoding, the books, the quarantine.
+
+One object per process. The log is opened for writing only by a process that writes to it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from quanyu.access.api import Brand, Brands
+from quanyu.access.contracts import Caller, Scope
+from quanyu.events import books, errors, openapi, quarantine, recorded
+from quanyu.events.bodies import BadEncoding
+from quanyu.events.collector import Collector
+from quanyu.events.contracts import Backlog, Batch, Frame, FrameHeader, NativeEvent, Position, Source
+from quanyu.events.decode import Decoder
+from quanyu.events.disk import Disk
+from quanyu.events.keys import KeyIndex, keys_of
+from quanyu.events.log import LogWriter
+from quanyu.events.protocols import native, sensors
+from quanyu.events.quarantine import Held
+from quanyu.events.reader import LogReader
+from quanyu.events.rows import Origin
+from quanyu.events.sources import Sources, WriteKeys
+from quanyu.events.views import Replayed, SourceView
+from quanyu.kernel.clock import Clock, micros
+from quanyu.kernel.ids import Ids
+from quanyu.kernel.label import Label
+from quanyu.storage.history import History
+from quanyu.storage.state import State
+from quanyu.storage.vault import Vault
+
+__all__ = ["Events", "Held", "Replayed", "SourceView"]
+
+INTERNAL_NAME = Label("全域平台", "Quanyu itself")
+
+
+class Events:
+    """Everything that happened, from the wire to the batch."""
+
+    def __init__(
+        self,
+        state: State,
+        vault: Vault,
+        clock: Clock,
+        ids: Ids,
+        brands: Brands,
+        folder: Path,
+        *,
+        max_body_bytes: int = 10_000_000,
+        disk: Disk | None = None,
+    ) -> None:
+        """`folder` holds the log (`log/`) and the index of stored ids (`keys/`)."""
+        self._state = state
+        self._vault = vault
+        self._clock = clock
+        self._brands = brands
+        self._folder = folder
+        self._disk = disk
+        self._max_body_bytes = max_body_bytes
+        self._log: LogWriter | None = None
+        self._reader: LogReader | None = None
+        self._backlog_reader: LogReader | None = None
+        self._keys: KeyIndex | None = None
+        self._lock = threading.RLock()
+        self._brand_cache: dict[int, Brand] = {}
+        self.sources = Sources(state, clock, ids)
+        self._decoder = Decoder(self._origin, vault.index_many)
+
+    # -------------------------------------------------------------------------------------------------- the log
+    @property
+    def log(self) -> LogWriter:
+        """This process's writer, opened when it is first asked for."""
+        with self._lock:
+            if self._log is None:
+                self._log = LogWriter(self._folder / "log", self._vault.cipher(0, "log"), disk=self._disk)
+            return self._log
+
+    def close(self) -> None:
+        """Write what waits and give the log's folder back."""
+        with self._lock:
+            if self._log is not None:
+                self._log.close()
+                self._log = None
+
+    def collector(self) -> Collector:
+        """The routes that SDKs call. Call it once per event loop."""
+        return Collector(
+            lambda: self.log, WriteKeys(self._state), self._clock, self._judge, max_body_bytes=self._max_body_bytes
+        )
+
+    @staticmethod
+    def openapi_paths() -> Mapping[str, Any]:
+        """The collector's addresses as OpenAPI path items."""
+        return openapi.paths()
+
+    # ------------------------------------------------------------------------------------------------ recording
+    def record(
+        self, tx: sa.Connection, brand_id: int, events: Sequence[NativeEvent], *, source: str | None = None
+    ) -> None:
+        """Say, inside the caller's transaction, what happened; it becomes history if the transaction commits.
+
+        `source` is an existing source of the brand; left out, it is the product itself.
+        """
+        if events:
+            if source is None:
+                source = self._internal(tx, brand_id)
+            recorded.write(tx, self._vault, source, brand_id, events, micros(self._clock.now()))
+
+    def record_now(self, source: str, events: Sequence[NativeEvent]) -> None:
+        """Say what happened outside of any transaction; durable on return. Raises LogUnavailable."""
+        if events:
+            self._known(source)
+            header = FrameHeader(micros(self._clock.now()), native.PROTOCOL, source, len(events))
+            self.log.append_now([(header, native.encode(events))])
+
+    def record_table(self, source: str, table: pa.Table) -> int:
+        """Say what happened in bulk: a connector's table, durable on return; the number of rows.
+
+        Columns as `native.OFFERED` (`event_id`, `name`, `occurred_at` are needed); a row that fails a check goes
+        to quarantine. Raises Invalid for a table whose columns are not as asked, LogUnavailable.
+        """
+        self._known(source)
+        now = micros(self._clock.now())
+        for rows, payload in native.frames_of(table):
+            self.log.append_now([(FrameHeader(now, native.TABLE_PROTOCOL, source, rows), payload)])
+        return int(table.num_rows)
+
+    def pump(self, limit: int = 1000) -> int:
+        """Move what transactions recorded into the log; the number of events. For the worker, before it reads."""
+        return recorded.pump(self._state, self._vault, self.log, limit)
+
+    # ------------------------------------------------------------------------------------------- the micro-batch
+    def read(self, max_events: int = 20_000) -> list[Frame]:
+        """The next frames after the books. For one thread: the worker's."""
+        if self._reader is None:
+            self._reader = LogReader(self._folder / "log", self._vault.cipher(0, "log"))
+        with self._state.read() as tx:
+            after = books.cursors(tx)
+        return self._reader.read(after, max_events=max_events)
+
+    def decode(self, frames: Sequence[Frame]) -> Batch:
+        """Rows, refused events and counts of `frames`. Writes nothing."""
+        batch = self._decoder.decode(frames)
+        for brand_id in {item.brand_id for item in batch.rejected}:
+            self._vault.cipher(brand_id, "seal")  # made now if missing: inside a write transaction it could not be
+        return batch
+
+    @property
+    def keys(self) -> KeyIndex:
+        """The index of stored ids. For one process: the worker's."""
+        if self._keys is None:
+            self._keys = KeyIndex(self._folder / "keys", self._disk)
+        return self._keys
+
+    def deduplicate(self, batch: Batch) -> Batch:
+        """The batch without events that were stored before, or that it holds twice; they are counted."""
+        table = batch.table
+        keys = keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist())
+        fresh = self.keys.fresh(keys)
+        if fresh.all():
+            return replace(batch, keys=keys)
+        return replace(
+            batch,
+            table=table.filter(pa.array(fresh)),
+            keys=keys[fresh],
+            duplicates=books.duplicates_of(table, fresh),
+        )
+
+    def commit_books(self, tx: sa.Connection, batch: Batch) -> bool:
+        """Cursor, books and quarantine of a deduplicated batch; False when that was done before.
+
+        Raises BooksOutOfStep when the batch begins before the books' end without lying behind it.
+        """
+        if not books.move(tx, batch, micros(self._clock.now())):
+            return False
+        quarantine.hold(tx, self._vault, batch.rejected)
+        books.write(tx, batch)
+        return True
+
+    def keep_keys(self, batch: Batch, marker: int) -> None:
+        """Remember the ids of a batch that history has. Doing it twice changes nothing."""
+        self.keys.add(batch.keys, marker)
+
+    def restore_keys(self, history: History, marker: int) -> int:
+        """Make the index of stored ids again from history; the number of ids."""
+
+        def parts() -> Iterable[Any]:
+            for file in history.snapshot("events").files:
+                part = pq.read_table(file, columns=["source", "event_id"], partitioning=None)
+                yield keys_of(part.column("source").to_pylist(), part.column("event_id").to_pylist())
+
+        self.keys.rebuild(parts(), marker)
+        return len(self.keys)
+
+    def forget_log(self, before: Mapping[str, Position] | None = None) -> int:
+        """Delete segments that history has: those before `before`, by default before the books' end."""
+        reader = LogReader(self._folder / "log", self._vault.cipher(0, "log"))
+        if before is None:
+            with self._state.read() as tx:
+                before = books.cursors(tx)
+        return reader.delete(before)
+
+    # -------------------------------------------------------------------------------------------------- looking
+    def backlog(self) -> Backlog:
+        """What waits in the log."""
+        with self._lock:
+            if self._backlog_reader is None:
+                self._backlog_reader = LogReader(self._folder / "log", self._vault.cipher(0, "log"))
+            with self._state.read() as tx:
+                after = books.cursors(tx)
+            return self._backlog_reader.backlog(after)
+
+    def unbalanced(self) -> list[Any]:
+        """Hours whose books do not add up; always none."""
+        with self._state.read() as tx:
+            return books.unbalanced(tx)
+
+    def list_sources(self, scope: Scope) -> list[SourceView]:
+        """The brand's sources with their books; `pending` waits in the log."""
+        listed = self.sources.list(scope.brand_id)
+        pending = self.backlog().by_source
+        with self._state.read() as tx:
+            totals = books.totals(tx, [source.source for source, _ in listed])
+        return [
+            SourceView.of(source, last, totals.get(source.source, {}), pending.get(source.source, 0))
+            for source, last in listed
+        ]
+
+    def create_source(
+        self, tx: sa.Connection, scope: Scope, *, source: str, name: Label, kind: str, channel: str | None = None
+    ) -> tuple[Source, str | None]:
+        """A new source of the brand and, for one that sends over HTTP, its write key, shown this once."""
+        return self.sources.create(tx, source=source, brand_id=scope.brand_id, name=name, kind=kind, channel=channel)
+
+    def read_books(self, scope: Scope, source: str, begin: datetime, end: datetime) -> list[Any]:
+        """The source's books by hour, newest first. Raises NotFound."""
+        self._visible(scope, source)
+        with self._state.read() as tx:
+            return books.hours(tx, source, micros(begin), micros(end))
+
+    # ----------------------------------------------------------------------------------------------- quarantine
+    def list_quarantine(
+        self,
+        scope: Scope,
+        *,
+        source: str | None = None,
+        reason: str | None = None,
+        status: str | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 50,
+    ) -> tuple[list[Held], int]:
+        """A page of refused events, newest first, and how many there are."""
+        with self._state.read() as tx:
+            return quarantine.listed(
+                tx,
+                self._vault,
+                scope.brand_id,
+                source=source,
+                reason=reason,
+                status=status,
+                before=before,
+                limit=limit,
+            )
+
+    def read_quarantined(self, scope: Scope, quarantine_id: str) -> tuple[Held, bytes]:
+        """One item and its raw bytes. Raises NotFound. The caller's route writes the audit line."""
+        with self._state.read() as tx:
+            row = quarantine.find(tx, scope.brand_id, quarantine_id)
+        return quarantine.held(row, self._vault), self._vault.open(row.brand_id, row.raw)
+
+    def replay(self, tx: sa.Connection, caller: Caller, quarantine_id: str, body: bytes | None) -> Replayed:
+        """Try an item again, as it is or with `body` in its place; `stored` means durably in the log.
+
+        Raises NotFound, Conflict (dealt with before), LogUnavailable.
+        """
+        row = quarantine.find(tx, caller.scope.brand_id, quarantine_id)
+        if row.status != "held":
+            raise errors.quarantined_settled(row.status)
+        raw = body if body is not None else self._vault.open(row.brand_id, row.raw)
+        try:
+            header, payload = quarantine.replay_frame(row, raw)
+        except BadEncoding as error:
+            return Replayed("quarantined", error.reason, error.detail)
+        trial = self._decoder.decode([Frame("replay", Position(0, 0), Position(0, 0), header, payload)])
+        if trial.rejected or not header.events:
+            first = trial.rejected[0] if trial.rejected else None
+            return Replayed(
+                "quarantined", first.reason if first else "no_data", f"{first.where} {first.detail}" if first else ""
+            )
+        keys = keys_of(trial.table.column("source").to_pylist(), trial.table.column("event_id").to_pylist())
+        fresh = KeyIndex(self._folder / "keys", self._disk).fresh(keys)
+        quarantine.resolve(tx, quarantine_id, "replayed", caller.name, None, self._clock.now())
+        self.log.append_now([(header, payload)])
+        return Replayed("stored" if fresh.any() else "duplicate")
+
+    def discard(self, tx: sa.Connection, caller: Caller, quarantine_id: str, note: str) -> None:
+        """Give an item up; it stays in the books as quarantined. Raises NotFound, Conflict."""
+        quarantine.find(tx, caller.scope.brand_id, quarantine_id)
+        quarantine.resolve(tx, quarantine_id, "discarded", caller.name, note, self._clock.now())
+
+    # --------------------------------------------------------------------------------------------------- inside
+    def _judge(self, source: Source, payload: bytes, received_at: int) -> list[tuple[str, str, str]]:
+        header = FrameHeader(received_at, sensors.PROTOCOL, source.source, 0)
+        batch = self._decoder.decode([Frame("debug", Position(0, 0), Position(0, 0), header, payload)])
+        return [(item.reason, item.where, item.detail) for item in batch.rejected]
+
+    def _origin(self, source: str, received_at: int) -> Origin | None:
+        found = self.sources.get(source)
+        if found is None:
+            return None
+        brand = self._brand(found.brand_id)
+        return Origin(source, brand.brand_id, brand.key, brand.currency, brand.time_zone, found.channel, received_at)
+
+    def _brand(self, brand_id: int) -> Brand:
+        found = self._brand_cache.get(brand_id)
+        if found is None:
+            found = self._brand_cache[brand_id] = self._brands.by_id(brand_id)
+        return found
+
+    def _internal(self, tx: sa.Connection, brand_id: int) -> str:
+        source = f"{self._brand(brand_id).key}.quanyu"
+        self.sources.ensure(tx, source=source, brand_id=brand_id, name=INTERNAL_NAME, kind="internal")
+        return source
+
+    def _known(self, source: str) -> Source:
+        found = self.sources.get(source)
+        if found is None:
+            raise errors.source_not_found(source)
+        return found
+
+    def _visible(self, scope: Scope, source: str) -> Source:
+        found = self.sources.get(source)
+        if found is None or found.brand_id != scope.brand_id:
+            raise errors.source_not_found(source)
+        return found

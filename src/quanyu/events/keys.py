@@ -1,0 +1,198 @@
+"""Which events were stored before, for ever: an index of 128-bit keys of (source, event_id).
+
+Sorted runs on disk, opened as memory maps: a batch becomes a small run, and runs are merged so that each is at
+least four times as large as the next, like in an LSM tree. Looking up a batch is a binary search in a handful of
+runs, in sorted order, so that neighbouring keys share pages. 16 bytes per event ever stored.
+
+The index is a cache: history says what was stored. `marker` is the last batch that it holds; when that does not
+fit history, `rebuild` makes it again. Not for two processes at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from quanyu.events.disk import Disk
+
+Keys = npt.NDArray[np.void]
+U64 = npt.NDArray[np.uint64]
+
+KEY = np.dtype([("high", "<u8"), ("low", "<u8")])
+_MANIFEST = "manifest.json"
+_GROWTH = 4
+_VERSION = 1
+
+
+def keys_of(sources: Sequence[str], event_ids: Sequence[str]) -> Keys:
+    """The keys of events: BLAKE2b of source and id. Two of 10 billion are alike with p < 1e-18."""
+    hashed: dict[str, Any] = {}
+    out = bytearray()
+    for source, event_id in zip(sources, event_ids, strict=True):
+        start = hashed.get(source)
+        if start is None:
+            start = hashed[source] = blake2b(source.encode() + b"\0", digest_size=16)
+        digest = start.copy()
+        digest.update(event_id.encode())
+        out += digest.digest()
+    return np.frombuffer(bytes(out), KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    path: Path
+    high: U64
+    low: U64
+
+    def __len__(self) -> int:
+        return len(self.high)
+
+
+class KeyIndex:
+    """The set of keys in a folder. Thread-safe for reading; one writer."""
+
+    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
+        self._folder = folder
+        self._disk = disk or Disk()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._runs: list[_Run] = []
+        self._serial = 0
+        self.marker = -1
+        self.complete = self._load()
+
+    def __len__(self) -> int:
+        return sum(len(run) for run in self._runs)
+
+    def fresh(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Which of `keys` are new: in no run, and the first of their kind among `keys`."""
+        if not len(keys):
+            return np.zeros(0, bool)
+        order = np.lexsort((np.arange(len(keys)), keys["low"], keys["high"]))
+        high, low = np.ascontiguousarray(keys["high"][order]), np.ascontiguousarray(keys["low"][order])
+        new = np.ones(len(keys), bool)
+        new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        for run in self._runs:
+            new &= ~_found(run, high, low)
+        out = np.empty(len(keys), bool)
+        out[order] = new
+        return out
+
+    def add(self, keys: Keys, marker: int) -> None:
+        """Keep `keys` and remember that the batch `marker` is in. Doing it twice changes nothing."""
+        if len(keys):
+            high, low = _sorted_unique(np.ascontiguousarray(keys["high"]), np.ascontiguousarray(keys["low"]))
+            runs = [*self._runs, self._write(high, low)]
+            while len(runs) > 1 and len(runs[-2]) < _GROWTH * len(runs[-1]):
+                newer, older = runs.pop(), runs.pop()
+                runs.append(
+                    self._write(
+                        *_sorted_unique(
+                            np.concatenate((older.high, newer.high)), np.concatenate((older.low, newer.low))
+                        )
+                    )
+                )
+        else:
+            runs = self._runs
+        self._publish(runs, marker)
+
+    def rebuild(self, parts: Iterable[Keys], marker: int) -> None:
+        """Make the index again from all keys that history has."""
+        self._publish([], -1)
+        for part in parts:
+            self.add(part, -1)
+        self._publish(self._runs, marker)
+        self.complete = True
+
+    def _write(self, high: U64, low: U64) -> _Run:
+        self._serial += 1
+        path = self._folder / f"run-{self._serial:010d}.keys"
+        draft = path.with_suffix(".draft")
+        with draft.open("wb") as file:
+            high.tofile(file)
+            low.tofile(file)
+            file.flush()
+            self._disk.sync(file.fileno())
+        draft.rename(path)
+        return _open(path, len(high))
+
+    def _publish(self, runs: list[_Run], marker: int) -> None:
+        """Make `runs` the index in one step, then forget files that are no part of it."""
+        manifest = {
+            "version": _VERSION,
+            "marker": marker,
+            "serial": self._serial,
+            "runs": [{"file": run.path.name, "keys": len(run)} for run in runs],
+        }
+        draft = self._folder / f"{_MANIFEST}.draft"
+        with draft.open("w", encoding="utf-8") as file:
+            json.dump(manifest, file)
+            file.flush()
+            self._disk.sync(file.fileno())
+        draft.rename(self._folder / _MANIFEST)
+        self._disk.sync_folder(self._folder)
+        self._runs = runs
+        self.marker = marker
+        used = {run.path.name for run in runs}
+        for path in self._folder.glob("run-*"):
+            if path.name not in used:
+                path.unlink(missing_ok=True)
+
+    def _load(self) -> bool:
+        """Open what the manifest names; False (and an empty index) when anything of it is missing or wrong."""
+        try:
+            manifest = json.loads((self._folder / _MANIFEST).read_text(encoding="utf-8"))
+            if manifest["version"] != _VERSION:
+                return False
+            runs = [_open(self._folder / run["file"], int(run["keys"])) for run in manifest["runs"]]
+            self._serial = int(manifest["serial"])
+            self.marker = int(manifest["marker"])
+        except (OSError, ValueError, KeyError, TypeError):
+            self._serial = max((int(path.stem[4:]) for path in self._folder.glob("run-*.keys")), default=0)
+            return False
+        self._runs = runs
+        return True
+
+
+def _open(path: Path, count: int) -> _Run:
+    """Map a run's file. Raises ValueError when it is not as long as the manifest says."""
+    if os.stat(path).st_size != 16 * count:  # noqa: PTH116 - one call, on a hot path of start-up
+        raise ValueError(f"{path} should hold {count} keys")
+    if not count:
+        empty = np.zeros(0, np.uint64)
+        return _Run(path, empty, empty)
+    whole = np.memmap(path, np.uint64, "r", shape=(2, count))
+    return _Run(path, whole[0], whole[1])
+
+
+def _found(run: _Run, high: U64, low: U64) -> npt.NDArray[np.bool_]:
+    """Which of the sorted (high, low) are in the run."""
+    found = np.zeros(len(high), bool)
+    if not len(run):
+        return found
+    places = np.searchsorted(run.high, high)
+    open_ = np.flatnonzero(places < len(run))
+    # Halves of different keys may be alike, rarely: walk along the equal ones.
+    while len(open_):
+        open_ = open_[run.high[places[open_]] == high[open_]]
+        hit = run.low[places[open_]] == low[open_]
+        found[open_[hit]] = True
+        open_ = open_[~hit]
+        places[open_] += 1
+        open_ = open_[places[open_] < len(run)]
+    return found
+
+
+def _sorted_unique(high: U64, low: U64) -> tuple[U64, U64]:
+    order = np.lexsort((low, high))
+    high, low = high[order], low[order]
+    keep = np.ones(len(high), bool)
+    keep[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    return high[keep], low[keep]

@@ -1,0 +1,153 @@
+"""The properties that have a column of their own, read from a properties object without building the rest of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from quanyu.events.checks import Refused
+from quanyu.events.contracts import CHANNELS
+from quanyu.events.names import (
+    ITEM_PRICE,
+    ITEM_QUANTITY,
+    ITEM_SKU,
+    ITEM_TOTAL,
+    ORDER_EVENTS,
+    PRODUCT_EVENTS,
+    PROPERTY_NAMES,
+)
+from quanyu.events.rows import Draft, Item
+from quanyu.events.values import money, number, text
+
+_MAX_ITEMS = 2000
+_written = list(dict.fromkeys(name for names in PROPERTY_NAMES.values() for name in names))
+_fields = {name: f"f{index}" for index, name in enumerate(_written)}
+_Known = msgspec.defstruct(
+    "_Known",
+    [(field, Any, None) for field in _fields.values()],
+    rename={field: name for name, field in _fields.items()},
+)
+_decoder = msgspec.json.Decoder(_Known)
+_NOTHING = _Known()
+_attributes = {ours: tuple(_fields[name] for name in names) for ours, names in PROPERTY_NAMES.items()}
+_SHORT = ("order_id", "store_id", "staff_id", "effect_id", "session_id", "touchpoint")
+
+
+class Known:
+    """The known properties of one event."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, raw: bytes) -> None:
+        """Raises Refused when `raw` is neither empty, nor null, nor an object."""
+        if not raw or raw == b"null":
+            self._values: Any = _NOTHING
+            return
+        try:
+            self._values = _decoder.decode(raw)
+        except msgspec.ValidationError as error:
+            raise Refused("bad_properties", "properties", str(error)) from None
+
+    def get(self, name: str) -> Any:
+        """The value under any of the ways to write `name`, or None."""
+        values = self._values
+        for attribute in _attributes[name]:
+            found = getattr(values, attribute)
+            if found is not None:
+                return found
+        return None
+
+
+def fill(draft: Draft, known: Known, currency: str) -> None:
+    """Set the columns of `draft` that its properties speak of. Raises Refused, naming the property."""
+    for name in _SHORT:
+        value = known.get(name)
+        if value is not None:
+            setattr(draft, name, text(value, f"properties.{name}"))
+    channel = known.get("channel")
+    if isinstance(channel, str) and channel in CHANNELS:
+        draft.channel = channel
+    name = draft.name
+    if name in ORDER_EVENTS:
+        draft.currency = _currency(known, currency)
+        draft.items = _items(known, draft.currency)
+        amount = money(known.get("refund" if name == "order_refunded" else "total"), draft.currency, "properties.total")
+        if amount is None and draft.items:
+            amounts = [item[3] for item in draft.items if item[3] is not None]
+            amount = sum(amounts) if amounts else None
+        draft.amount = amount
+    elif name in PRODUCT_EVENTS:
+        draft.currency = _currency(known, currency)
+        draft.items = _items(known, draft.currency) or _one_item(known, draft.currency)
+    elif known.get("revenue") is not None:
+        draft.currency = _currency(known, currency)
+        draft.amount = money(known.get("revenue"), draft.currency, "properties.revenue")
+    if name in ("consent_granted", "consent_withdrawn"):
+        draft.consent = _consent(known, name)
+
+
+def _currency(known: Known, fallback: str) -> str:
+    value = known.get("currency")
+    if value is None or value == "":
+        return fallback
+    if not isinstance(value, str) or len(value) != 3 or not value.isascii() or not value.isalpha():
+        raise Refused("bad_currency", "properties.currency", "three letters of ISO 4217")
+    return value.upper()
+
+
+def _items(known: Known, currency: str) -> list[Item] | None:
+    products = known.get("products")
+    if products is None:
+        return None
+    if not isinstance(products, list) or len(products) > _MAX_ITEMS:
+        raise Refused("bad_items", "properties.products", f"a list of at most {_MAX_ITEMS} products")
+    return [_item(product, currency, f"properties.products[{index}]") for index, product in enumerate(products)]
+
+
+def _item(product: Any, currency: str, where: str) -> Item:
+    if isinstance(product, str):  # 神策 lists hold texts only
+        return product[:256], None, None, None
+    if not isinstance(product, dict):
+        raise Refused("bad_items", where, "an object is wanted")
+    sku = text(_first(product, ITEM_SKU), where, 256)
+    if sku is None:
+        raise Refused("bad_items", where, "sku or product_id is missing")
+    quantity = number(_first(product, ITEM_QUANTITY), f"{where}.quantity")
+    price = money(_first(product, ITEM_PRICE), currency, f"{where}.price")
+    amount = money(_first(product, ITEM_TOTAL), currency, f"{where}.total")
+    return sku, quantity, price, amount if amount is not None else _line(price, quantity)
+
+
+def _one_item(known: Known, currency: str) -> list[Item] | None:
+    sku = text(known.get("sku"), "properties.sku", 256)
+    if sku is None:
+        return None
+    quantity = number(known.get("quantity"), "properties.quantity")
+    price = money(known.get("price"), currency, "properties.price")
+    return [(sku, quantity, price, _line(price, quantity))]
+
+
+def _line(price: int | None, quantity: float | None) -> int | None:
+    return None if price is None else round(price * (1 if quantity is None else quantity))
+
+
+def _first(values: dict[str, Any], names: tuple[str, ...]) -> Any:
+    for name in names:
+        found = values.get(name)
+        if found is not None:
+            return found
+    return None
+
+
+def _consent(known: Known, name: str) -> str:
+    said = {
+        "purpose": known.get("purpose") or "marketing",
+        "channel": known.get("channel") or "any",
+        "status": "granted" if name == "consent_granted" else "withdrawn",
+        "notice_version": known.get("notice_version"),
+        "evidence": known.get("evidence"),
+    }
+    if not isinstance(said["purpose"], str) or not isinstance(said["channel"], str):
+        raise Refused("bad_consent", "properties.purpose", "purpose and channel are texts")
+    return msgspec.json.encode([said]).decode()

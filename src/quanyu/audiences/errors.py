@@ -48,7 +48,9 @@ def audience_not_found(audience_id: str) -> NotFound:
     return NotFound(
         "audience_not_found",
         Label("人群包不存在", "There is no such audience"),
-        detail=Label(f"找不到人群包 {audience_id}，它可能已被删除", f"No audience {audience_id}; it may have been deleted"),
+        detail=Label(
+            f"找不到人群包 {audience_id}，它可能已被删除", f"No audience {audience_id}; it may have been deleted"
+        ),
     )
 
 
@@ -58,7 +60,8 @@ def version_not_found(audience_id: str, version: int | None) -> NotFound:
         "audience_version_not_found",
         Label("该版本不存在", "There is no such version"),
         detail=Label(
-            f"人群包 {audience_id} 没有版本 {version}，请先更新人群", f"Audience {audience_id} has no version {version}; refresh it"
+            f"人群包 {audience_id} 没有版本 {version}，请先更新人群",
+            f"Audience {audience_id} has no version {version}; refresh it",
         ),
     )
 
@@ -78,7 +81,9 @@ def audience_name_taken(name: str) -> Conflict:
     return Conflict(
         "audience_name_taken",
         Label("人群包名称已存在", "The name is taken"),
-        detail=Label(f"已有名为“{name}”的人群包，请换一个名称", f"There is an audience named “{name}”; choose another name"),
+        detail=Label(
+            f"已有名为“{name}”的人群包，请换一个名称", f"There is an audience named “{name}”; choose another name"
+        ),
     )
 
 

@@ -100,12 +100,13 @@ class Evaluator:
         ordered = sorted(wanted, key=repr)
         of_state = [p for p in ordered if isinstance(p, TraitCompare | SetMember)]
         if of_state:
-            found.update(self._state_sets.answer(scope, of_state, within))
+            found.update(dict[Primitive, BitMap](self._state_sets.answer(scope, of_state, within).items()))
         of_history = [p for p in ordered if isinstance(p, EventAggregate)]
         for aggregates in history_sets.together(of_history):
             if cancelled():
                 raise CountCancelled(title=Label("已取消", "Cancelled"))
-            found.update(history_sets.people(self._engine, scope.brand, aggregates, within))
+            scanned = history_sets.people(self._engine, scope.brand, aggregates, within)
+            found.update(dict[Primitive, BitMap](scanned.items()))
         if cancelled():
             raise CountCancelled(title=Label("已取消", "Cancelled"))
         return found

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
+from quanyu.audiences.bitmaps import from_ids, to_ids
 from quanyu.audiences.primitives import ANY_EVENT, EventAggregate, EventFilter, Scalar
 from quanyu.storage.engine import Engine, json_text
 
@@ -51,12 +52,10 @@ def people(
 ) -> dict[EventAggregate, BitMap]:
     """The people of each of the conditions, which must be `together`, from one scan."""
     answer = engine.run(expression(engine, brand, aggregates, within))
-    ids = answer.column("person_id").to_numpy().astype(np.uint32, copy=False)
+    ids = answer.column("person_id").to_numpy()
     if len(aggregates) == 1:
-        return {aggregates[0]: BitMap(ids)}
-    return {
-        aggregate: BitMap(ids[_mask(answer, i)]) for i, aggregate in enumerate(aggregates)
-    }
+        return {aggregates[0]: from_ids(ids)}
+    return {aggregate: from_ids(ids[_mask(answer, i)]) for i, aggregate in enumerate(aggregates)}
 
 
 def _mask(answer: pa.Table, number: int) -> Any:
@@ -101,7 +100,7 @@ def _rows(engine: Engine, brand: str, aggregates: Sequence[EventAggregate], with
         conditions.append(table.day <= max(day for day in ends if day is not None))
     found = table.filter(conditions)
     if within is not None and len(within) <= _PUSHED_DOWN:
-        wanted = ibis.memtable(pa.table({"person_id": pa.array(np.array(within, dtype=np.int64))}))
+        wanted = ibis.memtable(pa.table({"person_id": pa.array(to_ids(within).astype(np.int64))}))
         found = found.semi_join(wanted, "person_id")
     return found
 

@@ -58,8 +58,8 @@ class FixedOptions:
 class OptionSources:
     """The sources by name."""
 
-    def __init__(self) -> None:
-        self._sources: dict[str, OptionSource] = {"channels": FixedOptions(CHANNELS)}
+    def __init__(self, sources: Mapping[str, OptionSource] | None = None) -> None:
+        self._sources: dict[str, OptionSource] = {"channels": FixedOptions(CHANNELS), **(sources or {})}
 
     def offer(self, name: str, source: OptionSource) -> None:
         """Register a source; the composition root does, once each."""
@@ -76,7 +76,9 @@ class OptionSources:
             raise NotFound(
                 "option_source_not_found",
                 Label("没有这种选项", "There is no such source of options"),
-                detail=Label(f"可用的有：{'、'.join(sorted(self._sources))}", f"There are: {', '.join(sorted(self._sources))}"),
+                detail=Label(
+                    f"可用的有：{'、'.join(sorted(self._sources))}", f"There are: {', '.join(sorted(self._sources))}"
+                ),
             )
         return source.search(scope, q.strip(), about, limit)
 

@@ -65,7 +65,8 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class FormField:
     """One field of a predicate's form. `end_key` is the second parameter of a date range; `shown_when` names a
-    select and the values of it for which the field makes sense."""
+    select and the values of it for which the field makes sense.
+    """
 
     key: str
     type: FieldType
@@ -159,7 +160,9 @@ def predicate(key: str) -> Callable[[P], P]:
     return register
 
 
-def read_rule(rule_id: str, key: str, params: Mapping[str, Any], within: Registry = registry) -> Predicate | list[RuleError]:
+def read_rule(
+    rule_id: str, key: str, params: Mapping[str, Any], within: Registry = registry
+) -> Predicate | list[RuleError]:
     """The predicate of a rule with its parameters, or everything that is wrong with it, at the rule's id."""
     cls = within.get(key)
     if cls is None:

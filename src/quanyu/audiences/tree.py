@@ -138,7 +138,8 @@ def _check_size(data: Any) -> None:
 
 def _shape_errors(data: Any, error: ValidationError) -> Iterator[RuleError]:
     for fault in error.errors():
-        node, path = data, []
+        node: Any = data
+        path: list[str] = []
         at = str(data.get("id", "")) if isinstance(data, Mapping) else ""
         for step in fault["loc"]:
             if step in ("group", "rule"):
@@ -174,7 +175,9 @@ def _structure_errors(tree: Node) -> Iterator[RuleError]:
             yield RuleError(node.id, "", Label("条件组是空的，请添加条件", "The group is empty; add a condition"))
         if count > MAX_CHILDREN:
             yield RuleError(
-                node.id, "", Label(f"一组最多 {MAX_CHILDREN} 个条件", f"A group holds {MAX_CHILDREN} conditions at most")
+                node.id,
+                "",
+                Label(f"一组最多 {MAX_CHILDREN} 个条件", f"A group holds {MAX_CHILDREN} conditions at most"),
             )
         if node.op == "at_least" and (node.k is None or not 1 <= node.k <= max(count, 1)):
             yield RuleError(

@@ -48,7 +48,10 @@ def between(first: date | None, last: date | None, at: datetime) -> Window:
     if last is not None and last < final:
         end, final = start_of(last + timedelta(days=1), at), last
     return Window(
-        None if first is None else start_of(first, at), end, None if first is None else first.isoformat(), final.isoformat()
+        None if first is None else start_of(first, at),
+        end,
+        None if first is None else first.isoformat(),
+        final.isoformat(),
     )
 
 

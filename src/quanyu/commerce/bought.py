@@ -13,6 +13,7 @@ from quanyu.audiences.api import (
     Condition,
     FormField,
     InWindow,
+    Key,
     Names,
     events,
     joined,
@@ -49,7 +50,7 @@ class Bought(InWindow):
     )
 
     by: Literal["product", "category"] = "category"
-    keys: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], Field(min_length=1, max_length=1000)]
+    keys: Annotated[tuple[Key, ...], Field(min_length=1, max_length=1000)]
     measure: Literal["times", "quantity", "amount"] = "times"
     at_least: Annotated[int, Field(ge=1, le=10**15)] = 1
 

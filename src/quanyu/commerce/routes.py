@@ -1,7 +1,5 @@
 """Routes of commerce: the catalogue, for forms and filters."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -75,15 +73,13 @@ def router(door: Commerce, guard: Guard) -> APIRouter:
     routes = APIRouter(tags=["commerce"])
 
     @routes.get("/stores", summary="List the stores within the caller's scope")
-    def list_stores(caller: Caller = Depends(guard.permit("catalog.read"))) -> StoreList:
+    def list_stores(caller: Annotated[Caller, Depends(guard.permit("catalog.read"))]) -> StoreList:
         found = door.list_stores(caller.scope)
-        items = [
-            StoreOut(store_id=s.store_id, name=CatalogLabel(**s.name.as_dict()), region=s.region) for s in found
-        ]
+        items = [StoreOut(store_id=s.store_id, name=CatalogLabel(**s.name.as_dict()), region=s.region) for s in found]
         return StoreList(items=items, total=len(items))
 
     @routes.get("/categories", summary="List the categories of products")
-    def list_categories(caller: Caller = Depends(guard.permit("catalog.read"))) -> CategoryList:
+    def list_categories(caller: Annotated[Caller, Depends(guard.permit("catalog.read"))]) -> CategoryList:
         items = [
             CategoryOut(
                 category_key=c.category_key,
@@ -97,11 +93,11 @@ def router(door: Commerce, guard: Guard) -> APIRouter:
 
     @routes.get("/products", summary="Find products by sku or name, or of one category")
     def list_products(
+        caller: Annotated[Caller, Depends(guard.permit("catalog.read"))],
         q: Annotated[str, Query(max_length=200)] = "",
         category: Annotated[str | None, Query(max_length=200)] = None,
         cursor: Annotated[str, Query(max_length=200)] = "",
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        caller: Caller = Depends(guard.permit("catalog.read")),
     ) -> ProductList:
         found = door.list_products(caller.scope, q=q, category_key=category, after=cursor, limit=limit + 1)
         items = [

@@ -85,6 +85,7 @@ outbox = sa.Table(
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("payload", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
+    sa.Index("ix_outbox_topic_seq", "topic", "seq"),
     sqlite_autoincrement=True,
 )
 

@@ -1,4 +1,4 @@
-"""The general evaluator agrees, for any tree over any small world, with the evaluator that looks at one person at a time."""
+"""The general evaluator agrees, for any tree over any small world, with one that looks at a person at a time."""
 
 from __future__ import annotations
 
@@ -107,7 +107,9 @@ def _maybe(**options: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any
 windows = st.one_of(
     st.just({}),
     st.integers(1, 40).map(lambda d: {"within_days": d}),
-    st.sampled_from([{"from": "2026-02-20"}, {"to": "2026-02-25"}, {"from": "2026-02-10", "to": "2026-03-01"}, {"to": "2026-05-01"}]),
+    st.sampled_from(
+        [{"from": "2026-02-20"}, {"to": "2026-02-25"}, {"from": "2026-02-10", "to": "2026-03-01"}, {"to": "2026-05-01"}]
+    ),
 )
 operands = st.sampled_from(["x", "3", "XY", "true", 3, 3.5, True, 100])
 filters = st.builds(
@@ -220,9 +222,13 @@ def test_each_leaf_agrees_alone(tmp_path: Path) -> None:
     day = timedelta(days=1)
     world = World(
         [
-            Person(1, [event("order_paid", AT - day, amount=300, items=[_item("s1", 2, 300)])], {"tier": "gold"}, {"t1"}),
+            Person(
+                1, [event("order_paid", AT - day, amount=300, items=[_item("s1", 2, 300)])], {"tier": "gold"}, {"t1"}
+            ),
             Person(2, [event("order_paid", AT - 20 * day, amount=50, items=[_item("s3", 1, 50)])], {}, {"t1", "t2"}),
-            Person(3, [event("page_viewed", AT, channel="web")], {"tier": "silver"}, set(), {"a1"}, {("marketing", "sms")}),
+            Person(
+                3, [event("page_viewed", AT, channel="web")], {"tier": "silver"}, set(), {"a1"}, {("marketing", "sms")}
+            ),
         ],
         CATEGORIES,
     )

@@ -126,7 +126,11 @@ def _events(person: Person, p: dict[str, Any], at: datetime) -> list[dict[str, A
 
 
 def _passes(e: dict[str, Any], w: dict[str, Any]) -> bool:
-    value = e.get(w["property"]) if w["property"] in ("amount", "channel", "store_id") else e["properties"].get(w["property"])
+    value = (
+        e.get(w["property"])
+        if w["property"] in ("amount", "channel", "store_id")
+        else e["properties"].get(w["property"])
+    )
     operator, other = w["operator"], w.get("value")
     if operator == "exists":
         return value is not None

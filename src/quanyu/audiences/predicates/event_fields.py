@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -65,7 +66,7 @@ def _is_number(value: Any) -> bool:
         number = float(value)
     except (TypeError, ValueError):
         return False
-    return number == number and abs(number) != float("inf")
+    return math.isfinite(number)
 
 
 class InWindow(Predicate):
@@ -180,4 +181,3 @@ EVENT_FORM = (
     FormField("store_ids", "store", Label("门店", "Stores"), required=False, default=[], multiple=True),
     FormField("channels", "channel", Label("渠道", "Channels"), required=False, default=[], multiple=True),
 )
-Form = ClassVar[tuple[FormField, ...]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from quanyu.audiences.predicate import FormField, Names, Predicate, predicate
-from quanyu.audiences.predicates.event_fields import Form, Key
+from quanyu.audiences.predicates.event_fields import Key
 from quanyu.audiences.primitives import Condition, SetMember
 from quanyu.kernel.label import Label
 
@@ -16,7 +16,7 @@ class HasConsent(Predicate):
 
     label = Label("已授权", "Has consent")
     group = Label("授权", "Consent")
-    form: Form = (
+    form = (
         FormField("purpose", "purpose", Label("用途", "Purpose"), required=False, default="marketing"),
         FormField("channel", "channel", Label("渠道", "Channel")),
     )

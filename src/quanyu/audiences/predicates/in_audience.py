@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from quanyu.audiences.predicate import FormField, Names, Predicate, predicate
-from quanyu.audiences.predicates.event_fields import Form, Key
+from quanyu.audiences.predicates.event_fields import Key
 from quanyu.audiences.primitives import Condition, SetMember
 from quanyu.kernel.label import Label
 
@@ -16,7 +16,7 @@ class InAudience(Predicate):
 
     label = Label("属于人群包", "In audience")
     group = Label("人群", "Audiences")
-    form: Form = (FormField("audience_id", "audience", Label("人群包", "Audience")),)
+    form = (FormField("audience_id", "audience", Label("人群包", "Audience")),)
 
     audience_id: Key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from quanyu.audiences.predicate import Names, predicate
-from quanyu.audiences.predicates.event_fields import BEHAVIOUR, EVENT_FIELD, EVENT_FORM, WINDOW_FORM, Form, OfEvent
+from quanyu.audiences.predicates.event_fields import BEHAVIOUR, EVENT_FIELD, EVENT_FORM, WINDOW_FORM, OfEvent
 from quanyu.audiences.primitives import Condition, Except
 from quanyu.kernel.label import Label
 
@@ -16,7 +16,7 @@ class NotPerformed(OfEvent):
 
     label = Label("没做过某事", "Did not do something")
     group = BEHAVIOUR
-    form: Form = (EVENT_FIELD, *WINDOW_FORM, *EVENT_FORM)
+    form = (EVENT_FIELD, *WINDOW_FORM, *EVENT_FORM)
 
     def lower(self, at: datetime) -> Condition:
         return Except(self.matching(at).count() >= 1)

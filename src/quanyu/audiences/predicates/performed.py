@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quanyu.audiences.predicate import FormField, Names, predicate
-from quanyu.audiences.predicates.event_fields import BEHAVIOUR, EVENT_FIELD, EVENT_FORM, TIMES_OPERATORS, WINDOW_FORM, Form, OfEvent
+from quanyu.audiences.predicates.event_fields import (
+    BEHAVIOUR,
+    EVENT_FIELD,
+    EVENT_FORM,
+    TIMES_OPERATORS,
+    WINDOW_FORM,
+    OfEvent,
+)
 from quanyu.audiences.primitives import Condition
 from quanyu.kernel.label import Label
 
@@ -19,13 +26,20 @@ class Performed(OfEvent):
 
     label = Label("做过某事", "Did something")
     group = BEHAVIOUR
-    form: Form = (
+    form = (
         EVENT_FIELD,
         FormField(
             "times_operator", "select", Label("次数", "Times"), required=False, default="gte", choices=TIMES_OPERATORS
         ),
         FormField(
-            "times", "integer", Label("次", "Number"), required=False, default=1, low=1, high=100_000, unit=Label("次", "times")
+            "times",
+            "integer",
+            Label("次", "Number"),
+            required=False,
+            default=1,
+            low=1,
+            high=100_000,
+            unit=Label("次", "times"),
         ),
         *WINDOW_FORM,
         *EVENT_FORM,
@@ -48,5 +62,6 @@ class Performed(OfEvent):
                 f"did {which.en} {when.en}, but {word.en} {self.times} times",
             )
         return Label(
-            f"{when.zh}做过{which.zh}{word.zh} {self.times} 次", f"did {which.en} {word.en} {self.times} times {when.en}"
+            f"{when.zh}做过{which.zh}{word.zh} {self.times} 次",
+            f"did {which.en} {word.en} {self.times} times {when.en}",
         )

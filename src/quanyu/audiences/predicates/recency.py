@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from quanyu.audiences.predicate import FormField, Names, Predicate, WrongValue, predicate
-from quanyu.audiences.predicates.event_fields import BEHAVIOUR, EVENT_FIELD, EventName, Form
+from quanyu.audiences.predicates.event_fields import BEHAVIOUR, EVENT_FIELD, EventName
 from quanyu.audiences.primitives import Condition, events
 from quanyu.audiences.windows import start_of, until
 from quanyu.kernel.label import Label
@@ -20,13 +20,26 @@ class Recency(Predicate):
 
     label = Label("最近一次距今", "Last time was")
     group = BEHAVIOUR
-    form: Form = (
+    form = (
         EVENT_FIELD,
         FormField(
-            "min_days", "integer", Label("至少", "At least"), required=False, default=0, low=0, high=3660, unit=Label("天前", "days ago")
+            "min_days",
+            "integer",
+            Label("至少", "At least"),
+            required=False,
+            default=0,
+            low=0,
+            high=3660,
+            unit=Label("天前", "days ago"),
         ),
         FormField(
-            "max_days", "integer", Label("至多", "At most"), required=False, low=0, high=3660, unit=Label("天前", "days ago")
+            "max_days",
+            "integer",
+            Label("至多", "At most"),
+            required=False,
+            low=0,
+            high=3660,
+            unit=Label("天前", "days ago"),
         ),
     )
 
@@ -50,7 +63,8 @@ class Recency(Predicate):
         event = names.of("events", self.event)
         if self.max_days is None:
             return Label(
-                f"最近一次“{event.zh}”在 {self.min_days} 天前或更早", f"last did “{event.en}” {self.min_days} or more days ago"
+                f"最近一次“{event.zh}”在 {self.min_days} 天前或更早",
+                f"last did “{event.en}” {self.min_days} or more days ago",
             )
         return Label(
             f"最近一次“{event.zh}”在 {self.min_days} 至 {self.max_days} 天前",

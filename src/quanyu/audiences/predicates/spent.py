@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from quanyu.audiences.predicate import FormField, Names, WrongValue, predicate
-from quanyu.audiences.predicates.event_fields import WINDOW_FORM, Form, InWindow
+from quanyu.audiences.predicates.event_fields import WINDOW_FORM, InWindow
 from quanyu.audiences.primitives import Condition, events
 from quanyu.kernel.label import Label
 
@@ -19,8 +19,10 @@ class Spent(InWindow):
 
     label = Label("消费金额", "Spent")
     group = Label("消费", "Purchases")
-    form: Form = (
-        FormField("at_least", "integer", Label("至少（分）", "At least (minor units)"), required=False, default=0, low=0),
+    form = (
+        FormField(
+            "at_least", "integer", Label("至少（分）", "At least (minor units)"), required=False, default=0, low=0
+        ),
         FormField("at_most", "integer", Label("至多（分）", "At most (minor units)"), required=False, low=0),
         *WINDOW_FORM,
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quanyu.audiences.predicate import Choice, FormField, Names, Predicate, predicate
-from quanyu.audiences.predicates.event_fields import Form, Key, joined
+from quanyu.audiences.predicates.event_fields import Key, joined
 from quanyu.audiences.primitives import Condition, Every, SetMember
 from quanyu.kernel.label import Label
 
@@ -19,7 +19,7 @@ class Tag(Predicate):
 
     label = Label("标签", "Tag")
     group = Label("属性与标签", "Traits and tags")
-    form: Form = (
+    form = (
         FormField("tags", "tag", Label("标签", "Tags"), multiple=True),
         FormField(
             "match",

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast
 from pydantic import Field, model_validator
 
 from quanyu.audiences.predicate import Choice, FormField, Names, Predicate, predicate
-from quanyu.audiences.predicates.event_fields import OPERATOR_WORDS, Form, Scalar, check_operand, shown
+from quanyu.audiences.predicates.event_fields import OPERATOR_WORDS, Scalar, check_operand, shown
 from quanyu.audiences.primitives import Condition, Except, TraitCompare, TraitOperator
 from quanyu.kernel.label import Label
 
@@ -21,7 +21,7 @@ class Trait(Predicate):
 
     label = Label("属性", "Trait")
     group = Label("属性与标签", "Traits and tags")
-    form: Form = (
+    form = (
         FormField("trait", "trait", Label("属性", "Trait")),
         FormField(
             "operator",

@@ -23,10 +23,45 @@ from quanyu.identity.tables import blocked_value, identifier, link
 from quanyu.identity.values import mask
 from quanyu.identity.workbench import Links, Nodes, Outcome, Workbench, load
 from quanyu.kernel.ids import Ids
-from quanyu.storage.bulk import rows
+from quanyu.storage.bulk import insert_many, rows
 from quanyu.storage.vault import Vault
 
 _SEEN_STEP = 3_600_000_000  # `seen_at` is kept to the hour: one write less per identifier and batch
+_IDENTIFIER_COLUMNS = (
+    "identifier_id",
+    "brand_id",
+    "namespace",
+    "issuer",
+    "hash",
+    "sealed",
+    "masked",
+    "person_id",
+    "cluster_id",
+    "root_of",
+    "state",
+    "sharing",
+    "born_at",
+    "seen_at",
+    "source",
+    "anchored",
+    "moved",
+)
+_LINK_COLUMNS = (
+    "link_id",
+    "brand_id",
+    "a",
+    "b",
+    "rule",
+    "first_at",
+    "last_at",
+    "times",
+    "source",
+    "event_id",
+    "event_name",
+    "status",
+    "because",
+    "decision",
+)
 _PAIR = 1 << 32  # ids are below 2**32, so a pair of them is one integer
 
 
@@ -198,15 +233,13 @@ class _Batch:
             rank=np.array([int(one.hash[:16], 16) for one in self._seen], np.uint64),
             fresh=np.zeros(count, np.bool_),
         )
-        given = rows(
-            self._tx,
-            {"place": sa.BigInteger, "hash": sa.Text, "namespace": sa.Text},
-            [(i, one.hash, one.namespace) for i, one in enumerate(self._seen)],
-        )
+        place_of = {one.hash: i for i, one in enumerate(self._seen)}
+        # The hash covers the namespace, so it alone is the key.
+        given = rows(self._tx, {"hash": sa.Text}, [(one.hash,) for one in self._seen])
         columns = identifier.c
         found = self._tx.execute(
             sa.select(
-                given.c.place,
+                columns.hash,
                 columns.identifier_id,
                 columns.person_id,
                 columns.cluster_id,
@@ -217,13 +250,12 @@ class _Batch:
             ).join_from(
                 given,
                 identifier,
-                (columns.hash == given.c.hash)
-                & (columns.namespace == given.c.namespace)
-                & (columns.brand_id == self._brand_id),
+                (columns.hash == given.c.hash) & (columns.brand_id == self._brand_id),
             )
         ).all()
         if found:
-            place, *data = (np.array(column) for column in zip(*found, strict=True))
+            hashes, *data = zip(*found, strict=True)
+            place = [place_of[text] for text in hashes]
             targets = (
                 known.identifier_id,
                 known.person_id,
@@ -412,41 +444,31 @@ class _Batch:
         first_row = np.full(len(self._seen), np.iinfo(np.int64).max)
         np.minimum.at(first_row, self._which, self._row)
         codes = sources.indices.to_numpy()[first_row[fresh]]
-        values = [
-            {
-                "identifier_id": number,
-                "brand_id": self._brand_id,
-                "namespace": self._seen[i].namespace,
-                "issuer": self._seen[i].issuer,
-                "hash": self._seen[i].hash,
-                "sealed": box,
-                "masked": mask(self._seen[i].namespace, self._seen[i].value),
-                "person_id": person_id,
-                "cluster_id": cluster_id,
-                "state": state,
-                "sharing": sharing,
-                "born_at": born,
-                "seen_at": last,
-                "source": names[code],
-                "anchored": anchored,
-                "moved": False,
-            }
-            for i, number, box, person_id, cluster_id, state, sharing, born, last, code, anchored in zip(
-                fresh.tolist(),
+        given = [self._seen[i] for i in fresh.tolist()]
+        count = len(given)
+        values = list(
+            zip(
                 known.identifier_id[fresh].tolist(),
+                [self._brand_id] * count,
+                [one.namespace for one in given],
+                [one.issuer for one in given],
+                [one.hash for one in given],
                 sealed,
+                [mask(one.namespace, one.value) for one in given],
                 outcome.person_id[at].tolist(),
                 outcome.cluster_id[at].tolist(),
+                [number or None for number in outcome.root_of[at].tolist()],
                 outcome.state[at].tolist(),
                 outcome.sharing[at].tolist(),
                 first_seen[fresh].tolist(),
                 last_seen[fresh].tolist(),
-                codes.tolist(),
+                [names[code] for code in codes.tolist()],
                 known.anchored[fresh].tolist(),
+                [False] * count,
                 strict=True,
             )
-        ]
-        self._tx.execute(sa.insert(identifier), values)
+        )
+        insert_many(self._tx, identifier, _IDENTIFIER_COLUMNS, values)
 
     def _insert_links(self, new: _NewLinks) -> None:
         if new.at.size == 0:
@@ -459,24 +481,24 @@ class _Batch:
             a, b, number = int(pairs.a[place]), int(pairs.b[place]), int(new.link_id[place])
             status, because = new.settled.get(number) or (DEMOTED, self._junk(a, b))
             values.append(
-                {
-                    "link_id": number,
-                    "brand_id": self._brand_id,
-                    "a": a,
-                    "b": b,
-                    "rule": "together",
-                    "first_at": int(pairs.first_at[place]),
-                    "last_at": int(pairs.last_at[place]),
-                    "times": int(pairs.times[place]),
-                    "source": event["source"][i],
-                    "event_id": event["event_id"][i],
-                    "event_name": event["name"][i],
-                    "status": status,
-                    "because": because,
-                    "decision": UNDECIDED,
-                }
+                (
+                    number,
+                    self._brand_id,
+                    a,
+                    b,
+                    "together",
+                    int(pairs.first_at[place]),
+                    int(pairs.last_at[place]),
+                    int(pairs.times[place]),
+                    event["source"][i],
+                    event["event_id"][i],
+                    event["name"][i],
+                    status,
+                    because,
+                    UNDECIDED,
+                )
             )
-        self._tx.execute(sa.insert(link), values)
+        insert_many(self._tx, link, _LINK_COLUMNS, values)
 
     def _junk(self, a: int, b: int) -> str:
         """The namespace of that end of a link which identified nobody before this batch."""

@@ -30,6 +30,7 @@ identifier = sa.Table(
     sa.Column("masked", sa.Text, nullable=False),
     sa.Column("person_id", sa.BigInteger, nullable=False, index=True),  # 0: nobody (too many people, or blocked)
     sa.Column("cluster_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("root_of", sa.BigInteger, nullable=True),  # the person that began with it, whoever holds it now
     sa.Column("state", sa.SmallInteger, nullable=False),
     sa.Column("sharing", sa.BigInteger, nullable=False),  # how many people seem to share it
     sa.Column("born_at", Instant, nullable=False),
@@ -82,7 +83,7 @@ person = sa.Table(
     sa.Column("person_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("brand_id", sa.BigInteger, nullable=False),
     sa.Column("public_id", sa.Text, nullable=False, unique=True),
-    sa.Column("root_identifier_id", sa.BigInteger, nullable=False, unique=True),
+    sa.Column("root_identifier_id", sa.BigInteger, nullable=False),  # see identifier.root_of
     sa.Column("born_at", Instant, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),  # holds at least one identifier now
     sa.Column("home_store", sa.Text, nullable=True),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from quanyu.identity.policies import Policy, is_blocked
 
@@ -37,8 +37,7 @@ class Refused:
     reason: Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(NamedTuple):
     """A value in normal form; `issuer` is the app, corp or platform that gave it, else empty."""
 
     value: str
@@ -56,10 +55,8 @@ def normalise(policy: Policy, raw: str, region: str = "CN") -> Normal | Refused:
     Phones become E.164 (a number without a calling code is read as one of `region`), emails lower case, everything
     else is trimmed and put into Unicode NFKC; case is kept because ids of platforms are case-sensitive.
     """
-    text = unicodedata.normalize("NFKC", raw).strip() if not raw.isascii() else raw.strip()
-    if len(text) > MAX_LENGTH:
-        return MALFORMED
-    if not text.isprintable():
+    text = raw.strip() if raw.isascii() else unicodedata.normalize("NFKC", raw).strip()
+    if len(text) > MAX_LENGTH or not text.isprintable():
         return MALFORMED
     if is_blocked("", text):
         return BLOCKED

@@ -34,10 +34,11 @@ from quanyu.identity.resolution import (
 from quanyu.identity.tables import identifier, link, person
 from quanyu.kernel.clock import from_micros
 from quanyu.kernel.ids import Ids
-from quanyu.storage.bulk import rows
+from quanyu.storage.bulk import insert_many, rows
 from quanyu.storage.outbox import publish
 
 MANUAL_STRENGTH = 1000
+_PERSON_COLUMNS = ("person_id", "brand_id", "public_id", "root_identifier_id", "born_at", "active")
 _NEWS = 10_000  # people per piece of news
 _NOBODY = np.iinfo(np.int64).max
 
@@ -85,6 +86,7 @@ class Outcome:
     identifier_id: I64
     person_id: I64
     cluster_id: I64
+    root_of: I64
     state: I64
     sharing: I64
     link_status: dict[int, tuple[int, str | None]]
@@ -105,7 +107,7 @@ _NODE_COLUMNS = (
     identifier.c.anchored,
     sa.type_coerce(identifier.c.born_at, sa.BigInteger),
     sa.func.coalesce(sa.type_coerce(identifier.c.unbound_at, sa.BigInteger), -1),
-    sa.func.coalesce(person.c.person_id, 0),
+    sa.func.coalesce(identifier.c.root_of, 0),
     sa.false(),
 )
 _LINK_COLUMNS = (
@@ -129,8 +131,7 @@ def load(tx: sa.Connection, clusters: Iterable[int]) -> tuple[Nodes, Links]:
         return nodes, links
     given = rows(tx, {"cluster_id": sa.BigInteger}, wanted)
     within = given.join(identifier, identifier.c.cluster_id == given.c.cluster_id)
-    roots = within.outerjoin(person, person.c.root_identifier_id == identifier.c.identifier_id)
-    _fill(nodes, tx.execute(sa.select(*_NODE_COLUMNS).select_from(roots)).all())
+    _fill(nodes, tx.execute(sa.select(*_NODE_COLUMNS).select_from(within)).all())
     outgoing = within.join(link, link.c.a == identifier.c.identifier_id)
     found = tx.execute(sa.select(*_LINK_COLUMNS).select_from(outgoing)).all()
     # Links that hold have both ends in one cluster; only these may come from elsewhere.
@@ -170,7 +171,7 @@ class Workbench:
         ids = np.array(nodes.identifier_id, np.int64)[order]
         kinds, evidence, inside = self._evidence(nodes, links, order, ids)
         settled = settle(evidence, kinds)
-        person_id, new_people = self._people(nodes, order, ids, settled)
+        person_id, root_of, new_people = self._people(nodes, order, ids, settled)
         cluster_id = ids[settled.cluster]
 
         old_person = np.array(nodes.person, np.int64)[order]
@@ -178,12 +179,13 @@ class Workbench:
         changed_person = (person_id != old_person) & ~fresh
         changed = ~fresh & (
             changed_person
+            | (root_of != np.array(nodes.root, np.int64)[order])
             | (cluster_id != np.array(nodes.cluster, np.int64)[order])
             | (settled.state != np.array(nodes.state, np.int64)[order])
             | (settled.people != np.array(nodes.sharing, np.int64)[order])
         )
         moved = changed_person & np.array(nodes.anchored, np.bool_)[order]
-        self._write_identifiers(ids, person_id, cluster_id, settled, moved, changed)
+        self._write_identifiers(ids, person_id, cluster_id, root_of, settled, moved, changed)
         moved_people = BitMap(np.concatenate([old_person[changed_person], person_id[changed_person]]))
         moved_people.discard(0)
         self._write_activity(person_id, moved_people)
@@ -196,6 +198,7 @@ class Workbench:
             ids,
             person_id,
             cluster_id,
+            root_of,
             settled.state.astype(np.int64),
             settled.people,
             status,
@@ -260,8 +263,8 @@ class Workbench:
         kinds = [codes.setdefault(found[int(value)], len(codes)) for value in distinct]
         return np.array(kinds, np.int32)[at]
 
-    def _people(self, nodes: Nodes, order: I64, ids: I64, settled: Settled) -> tuple[I64, BitMap]:
-        """The person of each identifier, making those that are new.
+    def _people(self, nodes: Nodes, order: I64, ids: I64, settled: Settled) -> tuple[I64, I64, BitMap]:
+        """The person of each identifier and whose root each is (0: nobody's), making people that are new.
 
         A part belongs to the smallest person whose root it holds; a part without one becomes a new person, rooted
         at its smallest identifier. Identifiers that identify nobody belong to person 0.
@@ -278,33 +281,38 @@ class Workbench:
             born = np.full(ids.size, _NOBODY, np.int64)
             np.minimum.at(born, settled.part, np.array(nodes.born_at, np.int64)[order])
             made = [
-                {
-                    "person_id": number,
-                    "brand_id": self.brand_id,
-                    "public_id": self._ids.new("p"),
-                    "root_identifier_id": int(ids[head]),
-                    "born_at": int(born[head]),
-                    "active": True,
-                }
-                for number, head in zip(range(first, first + heads.size), heads, strict=True)
+                (number, self.brand_id, self._ids.new("p"), root_id, at, True)
+                for number, root_id, at in zip(
+                    range(first, first + heads.size), ids[heads].tolist(), born[heads].tolist(), strict=True
+                )
             ]
-            self.tx.execute(sa.insert(person), made)
+            insert_many(self.tx, person, _PERSON_COLUMNS, made)
         people = np.where(holds, best[settled.part], 0)
-        return people, BitMap(np.arange(first, first + heads.size))
+        root[heads] = best[heads]
+        return people, root, BitMap(np.arange(first, first + heads.size))
 
     def _write_identifiers(
-        self, ids: I64, person_id: I64, cluster_id: I64, settled: Settled, moved: Any, changed: Any
+        self, ids: I64, person_id: I64, cluster_id: I64, root_of: I64, settled: Settled, moved: Any, changed: Any
     ) -> None:
         at = np.flatnonzero(changed)
         if at.size == 0:
             return
-        columns = (ids[at], person_id[at], cluster_id[at], settled.state[at], settled.people[at], moved[at])
+        columns = (
+            ids[at],
+            person_id[at],
+            cluster_id[at],
+            root_of[at],
+            settled.state[at],
+            settled.people[at],
+            moved[at],
+        )
         given = rows(
             self.tx,
             {
                 "identifier_id": sa.BigInteger,
                 "person_id": sa.BigInteger,
                 "cluster_id": sa.BigInteger,
+                "root_of": sa.BigInteger,
                 "state": sa.SmallInteger,
                 "sharing": sa.BigInteger,
                 "moved": sa.Boolean,
@@ -317,6 +325,7 @@ class Workbench:
             .values(
                 person_id=given.c.person_id,
                 cluster_id=given.c.cluster_id,
+                root_of=sa.func.nullif(given.c.root_of, 0),
                 state=given.c.state,
                 sharing=given.c.sharing,
                 moved=sa.or_(identifier.c.moved, given.c.moved),

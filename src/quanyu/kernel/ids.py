@@ -14,12 +14,15 @@ from typing import Protocol
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
+_PAIRS = [one + other for one in _ALPHABET for other in _ALPHABET]
+
+
 def _base32(value: int, length: int) -> str:
     out = []
-    for _ in range(length):
-        value, digit = divmod(value, 32)
-        out.append(_ALPHABET[digit])
-    return "".join(reversed(out))
+    for _ in range((length + 1) // 2):
+        out.append(_PAIRS[value & 1023])
+        value >>= 10
+    return "".join(reversed(out))[-length:]
 
 
 class Ids(Protocol):

@@ -48,6 +48,14 @@ def rows(
             .select_from(source)
             .subquery(name)
         )
+    if len(types) == 1:
+        # A flat array: no row has to be parsed again by the database.
+        ((key, type_),) = types.items()
+        flat = json.dumps([row[0] for row in values], ensure_ascii=False, separators=(",", ":"), default=_plain)
+        one = sa.func.json_each(sa.bindparam(None, flat, type_=sa.Text)).table_valued(
+            sa.column("value", sa.Text), name=f"{name}_in"
+        )
+        return sa.select(sa.type_coerce(one.c.value, type_).label(key)).select_from(one).subquery(name)
     payload = json.dumps(list(values), ensure_ascii=False, separators=(",", ":"), default=_plain)
     each = sa.func.json_each(sa.bindparam(None, payload, type_=sa.Text)).table_valued(
         sa.column("value", sa.Text), name=f"{name}_in"

@@ -191,6 +191,10 @@ class Events:
         """Remember the ids of a batch that history has. Doing it twice changes nothing."""
         self.keys.add(batch.keys, marker)
 
+    def keep_rows(self, table: pa.Table, marker: int) -> None:
+        """`keep_keys` of rows that were committed, when their batch is no longer at hand."""
+        self.keys.add(keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist()), marker)
+
     def restore_keys(self, history: History, marker: int) -> int:
         """Make the index of stored ids again from history; the number of ids."""
 

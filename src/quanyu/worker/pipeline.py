@@ -1,0 +1,145 @@
+"""The micro-batch: from the log to both stores, each event once, however often the worker dies.
+
+One state transaction moves the log's cursor, keeps the books and the quarantine, resolves people, and lets every
+context that lives on events (consent, profiles, receipts, journeys) take its part as a set. The rows for history
+are part of that transaction too (`storage.handover`) and reach the Delta table within a second.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+import sqlalchemy as sa
+from prometheus_client import Counter, Histogram
+
+from quanyu.events.api import Events
+from quanyu.events.contracts import EVENT_SCHEMA
+from quanyu.identity.api import Identity
+from quanyu.identity.contracts import Resolved
+from quanyu.kernel.clock import Clock
+from quanyu.storage import handover
+from quanyu.storage.history import History
+from quanyu.storage.lease import Lease
+from quanyu.storage.state import State
+
+log = logging.getLogger(__name__)
+
+APP = "ingest"
+EVENTS = "events"
+
+PROCESSED = Counter("quanyu_events_processed_total", "Events through the micro-batch, by outcome", ["outcome"])
+BATCH_SECONDS = Histogram("quanyu_batch_seconds", "Time of a micro-batch, log to commit")
+
+
+class TakesPart(Protocol):
+    """A context that lives on events."""
+
+    def __call__(self, tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> object:
+        """Take its part of a resolved batch (`BATCH_SCHEMA`, people filled in), inside the batch's transaction."""
+        ...
+
+
+class Pipeline:
+    """Runs micro-batches. One at a time over all processes: the lease says whose turn it is."""
+
+    def __init__(
+        self,
+        state: State,
+        history: History,
+        clock: Clock,
+        events: Events,
+        identity: Identity,
+        parts: Sequence[TakesPart],
+        lease: Lease,
+        *,
+        max_events: int = 20_000,
+        afterwards: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._state = state
+        self._history = history
+        self._clock = clock
+        self._events = events
+        self._identity = identity
+        self._parts = parts
+        self._lease = lease
+        self._max_events = max_events
+        self._afterwards = afterwards
+        self._ready = False
+
+    def step(self) -> bool:
+        """One micro-batch; whether there was anything to do."""
+        if not self._lease.acquire():
+            self._ready = False
+            return False
+        if not self._ready:
+            self._recover()
+        self._events.pump()
+        frames = self._events.read(self._max_events)
+        if not frames:
+            return False
+        with BATCH_SECONDS.time():
+            batch = self._events.deduplicate(self._events.decode(frames))
+            with self._state.write() as tx:
+                if not self._lease.confirm(tx) or not self._events.commit_books(tx, batch):
+                    self._ready = False  # somebody else took over: look again before going on
+                    return True
+                number = self._take_in(tx, batch.table)
+            if number is not None:
+                self._events.keep_keys(batch, number)
+        PROCESSED.labels("stored").inc(batch.table.num_rows)
+        PROCESSED.labels("duplicate").inc(sum(batch.duplicates.values()))
+        PROCESSED.labels("quarantined").inc(sum(item.count for item in batch.rejected))
+        self._afterwards()
+        return True
+
+    def _take_in(self, tx: sa.Connection, table: pa.Table) -> int | None:
+        if not table.num_rows:
+            return None
+        resolved = self._identity.resolve(tx, table)
+        table = _with_people(table, resolved)
+        for part in self._parts:
+            part(tx, table, resolved)
+        return handover.put(tx, EVENTS, table.select(EVENT_SCHEMA.names).cast(EVENT_SCHEMA), self._clock.now())
+
+    def deliver(self) -> bool:
+        """Hand committed rows to history; whether there were any. For the process that holds the lease."""
+        if not self._ready:
+            return False
+        delivered = handover.deliver(self._state, self._history, APP, EVENTS)
+        if delivered:
+            self._events.forget_log()
+        return delivered > 0
+
+    def drain(self, progress: Callable[[int], None] = lambda _: None) -> int:
+        """Work until the log is empty and history has everything; the number of events stored."""
+        stored = 0
+        while self.step():
+            done = handover.deliver(self._state, self._history, APP, EVENTS)
+            stored += done
+            progress(done)
+        return stored
+
+    def _recover(self) -> None:
+        """After a start or a change of hands: the index of stored ids must hold what was committed."""
+        index = self._events.keys
+        if not index.complete:
+            log.info("rebuilding_key_index")
+            self._events.restore_keys(self._history, self._history.applied(EVENTS, APP))
+        for number, rows in handover.waiting(self._state, index.marker):
+            self._events.keep_rows(rows, number)
+        self._ready = True
+
+
+def _with_people(table: pa.Table, resolved: Resolved) -> pa.Table:
+    columns = {
+        "person_id": pa.array(resolved.person_id, pa.int64()),
+        "anchor_id": pa.array(resolved.anchor_id, pa.int64()),
+        "identifiers": resolved.identifiers,
+    }
+    for name, values in columns.items():
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, table.schema.field(place), values)
+    return table

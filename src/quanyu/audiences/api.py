@@ -20,6 +20,7 @@ from quanyu.audiences.contracts import (
     Change,
     Consents,
     Counted,
+    PeopleList,
     PeoplePage,
     Reach,
     Refresh,
@@ -46,13 +47,16 @@ from quanyu.audiences.state_sets import StoredSets
 from quanyu.audiences.store import StoredAudience, StoredVersion
 from quanyu.audiences.tree import Node, dump_tree, rules
 from quanyu.audiences.vocabulary import (
+    PLACE_FORM,
     WINDOW_FORM,
     Choice,
     Condition,
+    Every,
     Except,
     FixedOptions,
     FormField,
     Group,
+    InPlace,
     InWindow,
     Key,
     Names,
@@ -60,6 +64,7 @@ from quanyu.audiences.vocabulary import (
     Predicate,
     Registry,
     Rule,
+    SetMember,
     StateSets,
     WrongValue,
     canonical,
@@ -68,6 +73,7 @@ from quanyu.audiences.vocabulary import (
     group,
     joined,
     local,
+    narrowed,
     parse_tree,
     predicate,
     registry,
@@ -82,15 +88,18 @@ from quanyu.storage.engine import Engine
 from quanyu.storage.state import State
 
 __all__ = [
+    "PLACE_FORM",
     "WINDOW_FORM",
     "Audiences",
     "Choice",
     "Condition",
     "Evaluator",
+    "Every",
     "Except",
     "FixedOptions",
     "FormField",
     "Group",
+    "InPlace",
     "InWindow",
     "Key",
     "Names",
@@ -101,6 +110,7 @@ __all__ = [
     "Predicate",
     "Registry",
     "Rule",
+    "SetMember",
     "StateSets",
     "Usage",
     "WrongValue",
@@ -111,6 +121,7 @@ __all__ = [
     "group",
     "joined",
     "local",
+    "narrowed",
     "never",
     "parse_tree",
     "predicate",
@@ -166,6 +177,14 @@ class Audiences:
     def used_by(self, usage: Usage) -> None:
         """Register somebody who uses audiences, so that none is deleted under them."""
         self._usages.append(usage)
+
+    def offer_list(self, name: str, people: PeopleList) -> None:
+        """Register a computed set of people that conditions may name (`SetMember("list", (name, ...))`)."""
+        self._state_sets.offer(name, people)
+
+    def visible(self, scope: Scope) -> BitMap:
+        """Everybody within the scope."""
+        return self._state_sets.visible(scope)
 
     # ------------------------------------------------------------------------------------------------------ trees
     def check(self, data: Any, scope: Scope) -> Node:

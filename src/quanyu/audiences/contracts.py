@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 import sqlalchemy as sa
+from pyroaring import BitMap
 
 from quanyu.access.contracts import Scope
 from quanyu.audiences.errors import RuleError
@@ -120,6 +121,14 @@ class Consents(Protocol):
 
     def allowed_people(self, scope: Scope, purpose: str, channel: str) -> sa.Select[Any]:
         """`person_id` of people who may be contacted for the purpose through the channel."""
+        ...
+
+
+class PeopleList(Protocol):
+    """A set of people that another context computes (an RFM segment), named in conditions as a list."""
+
+    def members(self, scope: Scope, keys: tuple[str, ...], at: datetime) -> BitMap:
+        """The people of the list in the scope's brand at the instant `at`, for the parameters `keys`."""
         ...
 
 

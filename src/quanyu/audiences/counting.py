@@ -86,12 +86,12 @@ class LiveCount:
 
     def _compute(self, tree: Node, scope: Scope, at: datetime, cancelled: Cancelled) -> Number:
         found = self._evaluator.evaluate(tree, at, scope, cancelled=cancelled)
-        return Number(len(found), len(self._state_sets.visible(scope)), self.reachable(found, scope))
+        return Number(len(found), len(self._state_sets.visible(scope)), self.reachable(found, scope, at))
 
-    def reachable(self, found: BitMap, scope: Scope) -> dict[str, int]:
+    def reachable(self, found: BitMap, scope: Scope, at: datetime) -> dict[str, int]:
         """How many of a set may be contacted through each channel."""
         wanted: Any = [SetMember("consent", (self._purpose, channel)) for channel in self._channels]
-        allowed = self._state_sets.answer(scope, wanted, None)
+        allowed = self._state_sets.answer(scope, wanted, None, at)
         return {w.keys[1]: found.intersection_cardinality(allowed[w]) for w in wanted}
 
     def _recall(self, key: Hashable) -> Number | None:

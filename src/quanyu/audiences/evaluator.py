@@ -43,9 +43,12 @@ class StateSets(Protocol):
         ...
 
     def answer(
-        self, scope: Scope, wanted: Sequence[TraitCompare | SetMember], within: BitMap | None
+        self, scope: Scope, wanted: Sequence[TraitCompare | SetMember], within: BitMap | None, at: datetime
     ) -> dict[TraitCompare | SetMember, BitMap]:
-        """The people of each condition in the scope's brand; with `within`, at least those of them."""
+        """The people of each condition in the scope's brand; with `within`, at least those of them.
+
+        State is as it is now; `at` is for lists that are computed.
+        """
         ...
 
 
@@ -90,17 +93,17 @@ class Evaluator:
         base = visible if within is None else visible & within
         if not base:
             return BitMap()
-        found = self._answers(set(primitives(condition)), scope, None if within is None else base, cancelled)
+        found = self._answers(set(primitives(condition)), at, scope, None if within is None else base, cancelled)
         return combine(condition, found, base)
 
     def _answers(
-        self, wanted: set[Primitive], scope: Scope, within: BitMap | None, cancelled: Cancelled
+        self, wanted: set[Primitive], at: datetime, scope: Scope, within: BitMap | None, cancelled: Cancelled
     ) -> dict[Primitive, BitMap]:
         found: dict[Primitive, BitMap] = {}
         ordered = sorted(wanted, key=repr)
         of_state = [p for p in ordered if isinstance(p, TraitCompare | SetMember)]
         if of_state:
-            found.update(dict[Primitive, BitMap](self._state_sets.answer(scope, of_state, within).items()))
+            found.update(dict[Primitive, BitMap](self._state_sets.answer(scope, of_state, within, at).items()))
         of_history = [p for p in ordered if isinstance(p, EventAggregate)]
         for aggregates in history_sets.together(of_history):
             if cancelled():

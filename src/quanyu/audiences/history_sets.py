@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyroaring import BitMap
 
 from quanyu.audiences.bitmaps import from_ids, to_ids
-from quanyu.audiences.primitives import ANY_EVENT, EventAggregate, EventFilter, Scalar
+from quanyu.audiences.primitives import EventAggregate, EventFilter, Scalar
 from quanyu.storage.engine import Engine, json_text
 
 # Columns of an event that a filter may name; any other name is looked up in `properties`.
@@ -40,9 +40,9 @@ _COLUMNS = ("person_id", "name", "brand", "day", "occurred_at")
 
 def together(aggregates: Sequence[EventAggregate]) -> list[list[EventAggregate]]:
     """The conditions cut into those that one scan can answer: same event, whole events rather than items."""
-    found: dict[tuple[str, int], list[EventAggregate]] = {}
+    found: dict[tuple[tuple[str, ...], int], list[EventAggregate]] = {}
     for number, aggregate in enumerate(aggregates):
-        key = (aggregate.event, number if aggregate.items is not None else -1)
+        key = (aggregate.names, number if aggregate.items is not None else -1)
         found.setdefault(key, []).append(aggregate)
     return list(found.values())
 
@@ -90,8 +90,10 @@ def _rows(engine: Engine, brand: str, aggregates: Sequence[EventAggregate], with
     table = engine.events()
     first = aggregates[0]
     conditions = [table.brand == brand, table.person_id > 0]
-    if first.event != ANY_EVENT:
-        conditions.append(table.name == first.event)
+    if len(first.names) == 1:
+        conditions.append(table.name == first.names[0])
+    elif first.names:
+        conditions.append(table.name.isin(first.names))
     days = [aggregate.window.first_day for aggregate in aggregates]
     if all(day is not None for day in days):
         conditions.append(table.day >= min(day for day in days if day is not None))

@@ -36,12 +36,13 @@ class TraitCompare:
 
 @dataclass(frozen=True, slots=True)
 class SetMember:
-    """Members of a stored set: people with any of these tags, in an audience's newest version, or contactable.
+    """Members of a set that is kept somewhere.
 
-    `kind` tag: `keys` are tag ids, any of them. audience: one audience id. consent: purpose, channel.
+    `kind` tag: people with any of the tags `keys`. audience: `keys` is one audience id, its newest version counts.
+    consent: (purpose, channel). list: (name of a list that a context offers, its own parameters...).
     """
 
-    kind: Literal["tag", "audience", "consent"]
+    kind: Literal["tag", "audience", "consent", "list"]
     keys: tuple[str, ...]
 
 
@@ -67,13 +68,13 @@ class ItemFilter:
 
 @dataclass(frozen=True, slots=True)
 class EventAggregate:
-    """People with at least one matching event, whose aggregate over those events lies in [low, high].
+    """People with at least one event of these names (none: any) that matches, whose aggregate lies in [low, high].
 
     `measure`: count (events), sum (of `of`), days (distinct brand-local days), first / last (`occurred_at`, in
     microseconds). With `items`, an event matches when one of its items does, and sums run over those items only.
     """
 
-    event: str
+    names: tuple[str, ...]
     window: Window
     measure: Measure = "count"
     of: Literal["amount", "quantity"] | None = None
@@ -141,7 +142,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Events of one name, narrowed step by step."""
+    """Events of some names, narrowed step by step."""
 
     aggregate: EventAggregate
 
@@ -178,6 +179,6 @@ class Events:
         return Measured(replace(self.aggregate, measure="last"))
 
 
-def events(name: str) -> Events:
-    """Events named `name`, or all with `"*"`."""
-    return Events(EventAggregate(name, Window()))
+def events(*names: str) -> Events:
+    """Events with one of the names, or all with `"*"`."""
+    return Events(EventAggregate(() if ANY_EVENT in names else tuple(sorted(names)), Window()))

@@ -16,7 +16,7 @@ from quanyu.access.contracts import Scope
 from quanyu.audiences import store
 from quanyu.audiences.evaluator import Evaluator, local
 from quanyu.audiences.store import StoredAudience, StoredVersion
-from quanyu.audiences.tree import parse_tree
+from quanyu.audiences.tree import Node, parse_tree
 from quanyu.kernel.clock import Clock
 from quanyu.kernel.errors import NotFound, QuanyuError
 from quanyu.storage import outbox

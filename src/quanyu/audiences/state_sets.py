@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -17,8 +18,10 @@ from pyroaring import BitMap
 
 from quanyu.access.contracts import Scope
 from quanyu.audiences import bitmaps
-from quanyu.audiences.contracts import Consents, TraitsAndTags, VisiblePeople
+from quanyu.audiences.contracts import Consents, PeopleList, TraitsAndTags, VisiblePeople
 from quanyu.audiences.primitives import Scalar, SetMember, TraitCompare
+from quanyu.kernel.errors import NotFound
+from quanyu.kernel.label import Label
 from quanyu.storage.bulk import rows
 from quanyu.storage.state import State
 
@@ -46,6 +49,7 @@ class StoredSets:
         self._members = members
         self._token = token
         self._kept: OrderedDict[Hashable, tuple[str, BitMap]] = OrderedDict()
+        self._lists: dict[str, PeopleList] = {}
         self._lock = threading.Lock()
 
     def visible(self, scope: Scope) -> BitMap:
@@ -58,7 +62,7 @@ class StoredSets:
             return self._keep(token, (scope.brand_id, "visible"), lambda: bitmaps.of_select(tx, statement))
 
     def answer(
-        self, scope: Scope, wanted: Sequence[TraitCompare | SetMember], within: BitMap | None
+        self, scope: Scope, wanted: Sequence[TraitCompare | SetMember], within: BitMap | None, at: datetime
     ) -> dict[TraitCompare | SetMember, BitMap]:
         """The people of each condition; for a small `within` the database looks at those people only."""
         found: dict[TraitCompare | SetMember, BitMap] = {}
@@ -68,6 +72,9 @@ class StoredSets:
                 if isinstance(condition, SetMember) and condition.kind == "audience":
                     found[condition] = self._members(tx, scope, condition.keys[0])
                     continue
+                if isinstance(condition, SetMember) and condition.kind == "list":
+                    found[condition] = self._list(condition.keys[0]).members(scope, condition.keys[1:], at)
+                    continue
                 statement = self.statement(scope, condition)
                 if within is not None and len(within) <= _PUSHED_DOWN:
                     found[condition] = bitmaps.of_select(tx, _among(tx, statement, within))
@@ -76,6 +83,19 @@ class StoredSets:
                         token, (scope.brand_id, condition), partial(bitmaps.of_select, tx, statement)
                     )
         return found
+
+    def offer(self, name: str, people: PeopleList) -> None:
+        """Register a list under its name."""
+        self._lists[name] = people
+
+    def _list(self, name: str) -> PeopleList:
+        if name not in self._lists:
+            raise NotFound(
+                "people_list_not_found",
+                Label("名单不存在", "There is no such list"),
+                detail=Label(f"没有名为“{name}”的名单", f"Nobody offers a list named “{name}”"),
+            )
+        return self._lists[name]
 
     def statement(self, scope: Scope, condition: TraitCompare | SetMember) -> sa.Select[Any]:
         """The `person_id` of a trait, tag or consent condition, as SQL."""

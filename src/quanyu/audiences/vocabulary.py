@@ -14,19 +14,30 @@ from quanyu.audiences.predicate import (
     predicate,
     registry,
 )
-from quanyu.audiences.predicates.event_fields import WINDOW_FORM, InWindow, Key, joined
-from quanyu.audiences.primitives import Condition, Except, events
+from quanyu.audiences.predicates.event_fields import (
+    PLACE_FORM,
+    WINDOW_FORM,
+    InPlace,
+    InWindow,
+    Key,
+    joined,
+    narrowed,
+)
+from quanyu.audiences.primitives import Condition, Every, Except, SetMember, events
 from quanyu.audiences.tree import Group, Node, Rule, canonical, dump_tree, group, parse_tree, rule
 
 __all__ = [
+    "PLACE_FORM",
     "WINDOW_FORM",
     "Choice",
     "Condition",
     "Evaluator",
+    "Every",
     "Except",
     "FixedOptions",
     "FormField",
     "Group",
+    "InPlace",
     "InWindow",
     "Key",
     "Names",
@@ -37,6 +48,7 @@ __all__ = [
     "Predicate",
     "Registry",
     "Rule",
+    "SetMember",
     "StateSets",
     "WrongValue",
     "canonical",
@@ -46,6 +58,7 @@ __all__ = [
     "group",
     "joined",
     "local",
+    "narrowed",
     "never",
     "parse_tree",
     "predicate",

@@ -8,15 +8,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from quanyu.audiences.api import (
+    PLACE_FORM,
     WINDOW_FORM,
     Choice,
     Condition,
     FormField,
-    InWindow,
+    InPlace,
     Key,
     Names,
     events,
     joined,
+    narrowed,
     predicate,
 )
 from quanyu.kernel.label import Label
@@ -29,7 +31,7 @@ _MEASURES = (
 
 
 @predicate("bought")
-class Bought(InWindow):
+class Bought(InPlace):
     """People whose paid orders in the window hold such items: in how many orders, how many pieces, for how much."""
 
     label = Label("购买过", "Bought")
@@ -47,6 +49,7 @@ class Bought(InWindow):
         FormField("measure", "select", Label("统计", "Measure"), required=False, default="times", choices=_MEASURES),
         FormField("at_least", "integer", Label("至少", "At least"), required=False, default=1, low=1),
         *WINDOW_FORM,
+        *PLACE_FORM,
     )
 
     by: Literal["product", "category"] = "category"
@@ -59,19 +62,20 @@ class Bought(InWindow):
         return ("products" if self.by == "product" else "categories") if key == "keys" else None
 
     def lower(self, at: datetime) -> Condition:
-        bought = events("order_paid").within(self.window(at)).with_items(self.by, self.keys)
+        bought = self.placed(events("order_paid"), at).with_items(self.by, self.keys)
         if self.measure == "times":
             return bought.count() >= self.at_least
         return bought.sum(self.measure) >= self.at_least
 
     def sentence(self, names: Names) -> Label:
         source = "products" if self.by == "product" else "categories"
-        what, when = joined([names.of(source, key) for key in self.keys]), self.when()
+        when = self.when()
+        what = narrowed(joined([names.of(source, key) for key in self.keys]), self.where_words(names))
         if self.measure == "amount":
             least = f"{self.at_least / 100:.2f}"
-            return Label(f"{when.zh}购买“{what.zh}”满 {least}", f"bought {what.en} for at least {least} {when.en}")
+            return Label(f"{when.zh}购买{what.zh}满 {least}", f"bought {what.en} for at least {least} {when.en}")
         zh, en = ("次", "times") if self.measure == "times" else ("件", "pieces")
         return Label(
-            f"{when.zh}购买“{what.zh}”至少 {self.at_least} {zh}",
+            f"{when.zh}购买{what.zh}至少 {self.at_least} {zh}",
             f"bought {what.en}, at least {self.at_least} {en}, {when.en}",
         )

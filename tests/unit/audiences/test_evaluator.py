@@ -141,7 +141,11 @@ leaves = st.one_of(
     st.builds(
         lambda p, m: rule("performed", **p, **m),
         of_events,
-        _maybe(times_operator=st.sampled_from(["gte", "lte", "eq"]), times=st.integers(1, 3)),
+        _maybe(
+            times_operator=st.sampled_from(["gte", "lte", "eq"]),
+            times=st.integers(1, 3),
+            counted=st.sampled_from(["times", "days"]),
+        ),
     ),
     of_events.map(lambda p: rule("not_performed", **p)),
     st.builds(
@@ -158,7 +162,7 @@ leaves = st.one_of(
     ),
     st.builds(
         lambda w, by, keys, measure, n: rule("bought", by=by, keys=keys, measure=measure, at_least=n, **w),
-        windows,
+        st.builds(lambda w, m: w | m, windows, _maybe(store_ids=st.just(["sh01"]), channels=st.just(["web"]))),
         st.sampled_from(["product", "category"]),
         st.sampled_from([["s1"], ["c1"], ["s1", "c1"], ["s4", "c2"]]),
         st.sampled_from(["times", "quantity", "amount"]),
@@ -185,6 +189,7 @@ leaves = st.one_of(
             rule("tag", tags=["t1", "t2"], match="any"),
             rule("tag", tags=["t1", "t2"], match="all"),
             rule("in_audience", audience_id="a1"),
+            rule("anyone"),
             rule("has_consent", channel="sms"),
             rule("has_consent", purpose="service", channel="sms"),
         ]

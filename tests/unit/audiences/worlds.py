@@ -61,9 +61,12 @@ def fits(node: dict[str, Any], person: Person, at: datetime, categories: dict[st
     p = node["params"]
     match node["predicate"]:
         case "performed":
-            n = len(_events(person, p, at))
+            hits = _events(person, p, at)
+            n = len(hits) if p.get("counted", "times") == "times" else len({_day(e) for e in hits})
             times = p.get("times", 1)
             return n >= 1 and {"gte": n >= times, "lte": n <= times, "eq": n == times}[p.get("times_operator", "gte")]
+        case "anyone":
+            return True
         case "not_performed":
             return not _events(person, p, at)
         case "recency":
@@ -217,7 +220,7 @@ class WorldSets:
         return BitMap(p.person_id for p in self.world.people if p.visible)
 
     def answer(
-        self, scope: Scope, wanted: Sequence[TraitCompare | SetMember], within: BitMap | None
+        self, scope: Scope, wanted: Sequence[TraitCompare | SetMember], within: BitMap | None, at: datetime
     ) -> dict[TraitCompare | SetMember, BitMap]:
         return {w: BitMap(p.person_id for p in self.world.people if self._is(p, w)) for w in wanted}
 

@@ -4,6 +4,7 @@ Contexts above add theirs by deriving from `quanyu.audiences.api.Predicate` in t
 """
 
 from quanyu.audiences.predicates import (
+    anyone,
     has_consent,
     in_audience,
     not_performed,
@@ -14,4 +15,4 @@ from quanyu.audiences.predicates import (
     trait,
 )
 
-__all__ = ["has_consent", "in_audience", "not_performed", "performed", "recency", "spent", "tag", "trait"]
+__all__ = ["anyone", "has_consent", "in_audience", "not_performed", "performed", "recency", "spent", "tag", "trait"]

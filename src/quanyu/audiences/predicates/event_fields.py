@@ -101,43 +101,59 @@ class InWindow(Predicate):
         return Label("历史上", "ever")
 
 
-class OfEvent(InWindow):
-    """Parameters that choose events: name, window, filters, stores, channels."""
+class InPlace(InWindow):
+    """Parameters of place beside those of time: stores and channels."""
 
-    event: EventName
-    where: Annotated[tuple[Where, ...], Field(max_length=10)] = ()
     store_ids: Annotated[tuple[Key, ...], Field(max_length=1000)] = ()
     channels: Annotated[tuple[Key, ...], Field(max_length=50)] = ()
 
-    def matching(self, at: datetime) -> Events:
-        """The events that the parameters choose."""
-        filters = [EventFilter(w.property, w.operator, w.value) for w in self.where]
+    def placed(self, chosen: Events, at: datetime) -> Events:
+        """The chosen events in the window, the stores and the channels."""
+        filters = []
         if self.store_ids:
             filters.append(EventFilter("store_id", "in", tuple(sorted(self.store_ids))))
         if self.channels:
             filters.append(EventFilter("channel", "in", tuple(sorted(self.channels))))
-        return events(self.event).within(self.window(at)).where(*filters)
+        return chosen.within(self.window(at)).where(*filters)
+
+    def where_words(self, names: Names) -> list[Label]:
+        """Stores and channels in words."""
+        words = []
+        if self.store_ids:
+            shops = joined([names.of("stores", key) for key in self.store_ids])
+            words.append(Label(f"门店为{shops.zh}", f"in store {shops.en}"))
+        if self.channels:
+            ways = joined([names.of("channels", key) for key in self.channels])
+            words.append(Label(f"渠道为{ways.zh}", f"through {ways.en}"))
+        return words
+
+
+class OfEvent(InPlace):
+    """Parameters that choose events: name, window, filters, stores, channels."""
+
+    event: EventName
+    where: Annotated[tuple[Where, ...], Field(max_length=10)] = ()
+
+    def matching(self, at: datetime) -> Events:
+        """The events that the parameters choose."""
+        filters = [EventFilter(w.property, w.operator, w.value) for w in self.where]
+        return self.placed(events(self.event).where(*filters), at)
 
     def which(self, names: Names) -> Label:
         """The chosen events in words: "order_paid in store X where amount is above 3"."""
-        event = names.of("events", self.event)
-        zh, en = f"“{event.zh}”", f"“{event.en}”"
-        parts_zh, parts_en = [], []
-        if self.store_ids:
-            shops = joined([names.of("stores", key) for key in self.store_ids])
-            parts_zh.append(f"门店为{shops.zh}")
-            parts_en.append(f"in store {shops.en}")
-        if self.channels:
-            ways = joined([names.of("channels", key) for key in self.channels])
-            parts_zh.append(f"渠道为{ways.zh}")
-            parts_en.append(f"through {ways.en}")
+        words = self.where_words(names)
         for w in self.where:
             word, value, name = OPERATOR_WORDS[w.operator], shown(w.value), names.of("properties", w.property)
-            parts_zh.append(f"{name.zh}{word.zh}{value}")
-            parts_en.append(f"with {name.en} that {word.en} {value}".rstrip())
-        if parts_zh:
-            zh, en = f"{zh}（{'，'.join(parts_zh)}）", f"{en} {' and '.join(parts_en)}"
-        return Label(zh, en)
+            words.append(Label(f"{name.zh}{word.zh}{value}", f"with {name.en} that {word.en} {value}".rstrip()))
+        return narrowed(names.of("events", self.event), words)
+
+
+def narrowed(what: Label, words: list[Label]) -> Label:
+    """A quoted thing and what narrows it, in words."""
+    if not words:
+        return Label(f"“{what.zh}”", f"“{what.en}”")
+    zh, en = "，".join(word.zh for word in words), " and ".join(word.en for word in words)
+    return Label(f"“{what.zh}”（{zh}）", f"“{what.en}” {en}")
 
 
 def shown(value: Any) -> str:
@@ -176,8 +192,8 @@ WINDOW_FORM = (
     FormField("from", "date_range", Label("日期范围", "Date range"), required=False, end_key="to"),
 )
 EVENT_FIELD = FormField("event", "event", Label("事件", "Event"))
-EVENT_FORM = (
-    FormField("where", "filters", Label("且属性满足", "Where"), required=False, default=[]),
+PLACE_FORM = (
     FormField("store_ids", "store", Label("门店", "Stores"), required=False, default=[], multiple=True),
     FormField("channels", "channel", Label("渠道", "Channels"), required=False, default=[], multiple=True),
 )
+EVENT_FORM = (FormField("where", "filters", Label("且属性满足", "Where"), required=False, default=[]), *PLACE_FORM)

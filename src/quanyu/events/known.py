@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -21,17 +22,14 @@ from quanyu.events.rows import Draft, Item
 from quanyu.events.values import money, number, text
 
 _MAX_ITEMS = 2000
-_written = list(dict.fromkeys(name for names in PROPERTY_NAMES.values() for name in names))
-_fields = {name: f"f{index}" for index, name in enumerate(_written)}
-_Known = msgspec.defstruct(
-    "_Known",
-    [(field, Any, None) for field in _fields.values()],
-    rename={field: name for name, field in _fields.items()},
-)
-_decoder = msgspec.json.Decoder(_Known)
-_NOTHING = _Known()
-_attributes = {ours: tuple(_fields[name] for name in names) for ours, names in PROPERTY_NAMES.items()}
-_SHORT = ("order_id", "store_id", "staff_id", "effect_id", "session_id", "touchpoint")
+# How a property is written -> what it may be, each with its rank among the ways to write that.
+_ROLES: dict[str, list[tuple[str, int]]] = {}
+for _ours, _names in PROPERTY_NAMES.items():
+    for _rank, _name in enumerate(_names):
+        _ROLES.setdefault(_name, []).append((_ours, _rank))
+# A TypedDict decodes to the members that are there and skips the rest unread.
+_decoder = msgspec.json.Decoder(TypedDict("_Known", dict.fromkeys(_ROLES, Any), total=False))  # type: ignore[operator]
+_SHORT = frozenset({"order_id", "store_id", "staff_id", "effect_id", "session_id", "touchpoint"})
 
 
 class Known:
@@ -41,30 +39,34 @@ class Known:
 
     def __init__(self, raw: bytes) -> None:
         """Raises Refused when `raw` is neither empty, nor null, nor an object."""
+        self._values: dict[str, Any] = {}
         if not raw or raw == b"null":
-            self._values: Any = _NOTHING
             return
         try:
-            self._values = _decoder.decode(raw)
+            found = _decoder.decode(raw)
         except msgspec.ValidationError as error:
             raise Refused("bad_properties", "properties", str(error)) from None
+        ranks: dict[str, int] = {}
+        for name, value in found.items():
+            if value is not None:
+                for ours, rank in _ROLES[name]:
+                    if rank < ranks.get(ours, 99):
+                        ranks[ours] = rank
+                        self._values[ours] = value
 
     def get(self, name: str) -> Any:
-        """The value under any of the ways to write `name`, or None."""
-        values = self._values
-        for attribute in _attributes[name]:
-            found = getattr(values, attribute)
-            if found is not None:
-                return found
-        return None
+        """The value under the best of the ways to write `name`, or None."""
+        return self._values.get(name)
+
+    def short(self) -> Iterator[tuple[str, Any]]:
+        """Those values that go into a column of the same name as they are."""
+        return ((name, value) for name, value in self._values.items() if name in _SHORT)
 
 
 def fill(draft: Draft, known: Known, currency: str) -> None:
     """Set the columns of `draft` that its properties speak of. Raises Refused, naming the property."""
-    for name in _SHORT:
-        value = known.get(name)
-        if value is not None:
-            setattr(draft, name, text(value, f"properties.{name}"))
+    for column, value in known.short():
+        setattr(draft, column, text(value, f"properties.{column}"))
     channel = known.get("channel")
     if isinstance(channel, str) and channel in CHANNELS:
         draft.channel = channel

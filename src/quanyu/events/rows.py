@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -64,16 +65,36 @@ class Draft:
     consent: str | None = None
 
 
-_SHORT = ("touchpoint", "store_id", "staff_id", "effect_id", "session_id", "order_id")
-_PLAIN = ("event_id", "name", "occurred_at", "amount", "currency", "properties", "consent", "traits", *_SHORT)
+_PLAIN = (
+    "channel",
+    "event_id",
+    "name",
+    "occurred_at",
+    "amount",
+    "currency",
+    "properties",
+    "consent",
+    "traits",
+    "touchpoint",
+    "store_id",
+    "staff_id",
+    "effect_id",
+    "session_id",
+    "order_id",
+)
+_values_of = attrgetter(*_PLAIN[1:])
+
+
+def _plain_values(draft: Draft, channel: str | None) -> tuple[object, ...]:
+    values: tuple[object, ...] = _values_of(draft)
+    return (channel, *values)
 
 
 class Rows:
     """Collects drafts of any number of frames."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, list[object]] = {name: [] for name in (*_PLAIN, "channel")}
-        self._lists = [self._columns[name] for name in _PLAIN]
+        self._rows: list[tuple[object, ...]] = []
         self._origins: list[Origin] = []
         self._id_counts: list[int] = []
         self._id_namespaces: list[str] = []
@@ -95,25 +116,7 @@ class Rows:
         if len(draft.properties) > MAX_EVENT_BYTES:
             raise Refused("too_large", "properties", f"{len(draft.properties)} characters")
         channel = draft.channel if draft.channel in CHANNELS else origin.channel
-        values = (
-            draft.event_id,
-            draft.name,
-            draft.occurred_at,
-            draft.amount,
-            draft.currency,
-            draft.properties,
-            draft.consent,
-            draft.traits,
-            draft.touchpoint,
-            draft.store_id,
-            draft.staff_id,
-            draft.effect_id,
-            draft.session_id,
-            draft.order_id,
-        )
-        for column, held in zip(self._lists, values, strict=True):
-            column.append(held)
-        self._columns["channel"].append(channel)
+        self._rows.append(_plain_values(draft, channel))
         self._origins.append(origin)
         self._id_counts.append(len(draft.identifiers))
         for namespace, value in draft.identifiers:
@@ -129,8 +132,9 @@ class Rows:
         """The rows as `BATCH_SCHEMA`, without `day` filled in."""
         count = len(self)
         origins = self._origins
+        plain = zip(*self._rows, strict=True) if count else ((),) * len(_PLAIN)
         columns: dict[str, pa.Array] = {
-            name: pa.array(values, BATCH_SCHEMA.field(name).type) for name, values in self._columns.items()
+            name: pa.array(values, BATCH_SCHEMA.field(name).type) for name, values in zip(_PLAIN, plain, strict=True)
         }
         for name in ("source", "brand", "brand_id", "received_at"):
             columns[name] = pa.array([getattr(origin, name) for origin in origins], BATCH_SCHEMA.field(name).type)

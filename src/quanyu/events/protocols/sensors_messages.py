@@ -20,7 +20,7 @@ from quanyu.events.names import LIBRARY_CHANNELS, SENSORS_IDENTITIES, SENSORS_NA
 from quanyu.events.protocols.sensors import open_payload
 from quanyu.events.protocols.shared import object_of, splice, traits_and_identifiers, ungrammatical
 from quanyu.events.rows import MAX_EVENT_BYTES, Draft, Identifier, Origin
-from quanyu.events.values import instant, instant_or_none, text
+from quanyu.events.values import instant, text
 
 _NO_RAW = msgspec.Raw(b"")
 _OPENID = re.compile(r"\$identity_(?:mp_|oa_|wechat_)?(wx[0-9a-zA-Z]{8,32})_openid")
@@ -37,7 +37,7 @@ _IDENTIFYING = frozenset({"track_signup", "track_id_bind"})
 _ITEMS = {"item_set": "item_updated", "item_delete": "item_removed"}
 # Presets that describe the transport, not the person.
 _NOT_TRAITS = frozenset({"$is_login_id", "$lib", "$lib_version", "$lib_method", "$project", "$token", "$time"})
-_MILLISECONDS = (10**9, 10**14)
+_SECONDS_FROM = 10**9
 
 
 class _Message(msgspec.Struct, rename={"track_id": "_track_id", "flush_time": "_flush_time"}):
@@ -149,11 +149,23 @@ def _event_id(message: _Message, properties: bytes) -> str:
 
 def _time(message: _Message, received: int) -> int:
     """Corrected by how far the device's clock is off, unless the message says that it is old on purpose."""
-    at = instant(message.time, "time") if message.time is not None else received
-    if message.time_free is True:
+    at = _instant(message.time, "time") if message.time is not None else received
+    if message.time_free is True or message.flush_time is None:
         return at
-    sent = instant_or_none(message.flush_time)
-    return at if sent is None else at + received - sent
+    try:
+        return at + received - _instant(message.flush_time, "_flush_time")
+    except Refused:  # it only helps
+        return at
+
+
+def _instant(value: Any, where: str) -> int:
+    """Times count milliseconds, but those of ten digits count seconds.
+
+    A device whose clock begins at 1970 sends few digits, and they are milliseconds too.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _SECONDS_FROM:
+        return value * 1000
+    return instant(value, where)
 
 
 def _identifiers(message: _Message, known: Known) -> dict[Identifier, None]:

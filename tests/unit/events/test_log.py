@@ -1,0 +1,313 @@
+"""The log: durable before answered, whole after any crash, readable while it is written."""
+
+import asyncio
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quanyu.events.contracts import START, FrameHeader, Position
+from quanyu.events.disk import Disk
+from quanyu.events.errors import LogUnavailable, LogUnreadable
+from quanyu.events.frames import MAGIC, FrameCodec, good_length
+from quanyu.events.log import LogWriter, segment_path, segments
+from quanyu.events.reader import LogReader
+
+CIPHER = AESGCM(bytes(32))
+
+
+def header(n: int, events: int = 1, source: str = "web") -> FrameHeader:
+    return FrameHeader(1_700_000_000_000_000 + n, "segment", source, events)
+
+
+def writer(root: Path, **more: object) -> LogWriter:
+    return LogWriter(root, CIPHER, **{"reserve_bytes": 0, **more})  # type: ignore[arg-type]
+
+
+def read_all(root: Path, after: dict[str, Position] | None = None) -> list[bytes]:
+    return [frame.payload for frame in LogReader(root, CIPHER).read(after or {}, max_events=10**9)]
+
+
+class Faulty(Disk):
+    """A disk that fails when it is told to, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.fail_sync = self.fail_write = False
+        self.free_bytes = 1 << 40
+        self.syncs = 0
+        self.gate: threading.Event | None = None
+
+    def sync(self, handle: int) -> None:
+        if self.gate is not None:
+            self.gate.wait(10)
+        self.syncs += 1
+        if self.fail_sync:
+            raise OSError(errno.EIO, "Input/output error")
+        super().sync(handle)
+
+    def write(self, handle: int, data: bytes) -> None:
+        if self.fail_write:
+            super().write(handle, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().write(handle, data)
+
+    def free(self, path: Path) -> int:
+        return self.free_bytes
+
+
+def test_what_was_appended_is_read_back_with_its_place(tmp_path: Path) -> None:
+    log = writer(tmp_path)
+    places = log.append_now([(header(1, 3), b"one"), (header(2), b""), (header(3), b"x" * 100_000)])
+    log.close()
+    frames = LogReader(tmp_path, CIPHER).read({})
+    assert [frame.payload for frame in frames] == [b"one", b"", b"x" * 100_000]
+    assert [frame.begin for frame in frames] == places
+    assert frames[0].header == header(1, 3)
+    assert frames[0].end == frames[1].begin
+    assert read_all(tmp_path, {"w00": frames[0].end}) == [b"", b"x" * 100_000]
+    assert read_all(tmp_path, {"w00": frames[2].end}) == []
+
+
+def test_nothing_personal_is_on_disk_in_clear(tmp_path: Path) -> None:
+    log = writer(tmp_path)
+    log.append_now([(header(1), b'{"phone":"13800138000"}')])
+    log.close()
+    assert b"13800138000" not in segment_path(log.folder, 1).read_bytes()
+
+
+def test_an_answer_waits_for_the_sync(tmp_path: Path) -> None:
+    disk = Faulty()
+    disk.gate = threading.Event()
+    log = writer(tmp_path, disk=disk)
+
+    async def scenario() -> None:
+        task = asyncio.create_task(log.append(header(1), b"payload"))
+        await asyncio.sleep(0.2)
+        # The bytes are in the file by now, and still nobody was told so.
+        assert segment_path(log.folder, 1).stat().st_size > len(MAGIC)
+        assert not task.done()
+        assert disk.gate is not None
+        disk.gate.set()
+        assert await asyncio.wait_for(task, 5) == Position(1, len(MAGIC))
+
+    asyncio.run(scenario())
+    log.close()
+
+
+def test_many_requests_share_one_sync(tmp_path: Path) -> None:
+    disk = Faulty()
+    disk.gate = threading.Event()
+    log = writer(tmp_path, disk=disk)
+
+    async def scenario() -> None:
+        first = asyncio.create_task(log.append(header(0), b"first"))
+        await asyncio.sleep(0.1)  # the thread now stands in the first sync
+        rest = [asyncio.create_task(log.append(header(n), b"%d" % n)) for n in range(500)]
+        await asyncio.sleep(0.1)
+        assert disk.gate is not None
+        disk.gate.set()
+        await asyncio.gather(first, *rest)
+
+    asyncio.run(scenario())
+    assert disk.syncs == 2
+    log.close()
+    assert len(read_all(tmp_path)) == 501
+
+
+def test_a_failed_sync_is_never_called_success_and_the_writer_recovers(tmp_path: Path) -> None:
+    disk = Faulty()
+    log = writer(tmp_path, disk=disk)
+    log.append_now([(header(1), b"kept")])
+    disk.fail_sync = True
+    with pytest.raises(LogUnavailable) as refused:
+        log.append_now([(header(2), b"lost")])
+    assert refused.value.status == 503
+    assert refused.value.retry_after
+    disk.fail_sync = False
+    (place,) = log.append_now([(header(3), b"after")])
+    assert place.segment == 2, "after a failed sync the old file is never trusted again"
+    log.close()
+    # Truncating failed along with the sync, so the refused frame may still be there; the kept ones must be.
+    assert [payload for payload in read_all(tmp_path) if payload != b"lost"] == [b"kept", b"after"]
+    assert log.figures.failures == 1
+
+
+def test_a_full_disk_mid_write_refuses_the_group_and_leaves_whole_frames(tmp_path: Path) -> None:
+    disk = Faulty()
+    log = writer(tmp_path, disk=disk)
+    log.append_now([(header(1), b"kept")])
+    disk.fail_write = True
+    with pytest.raises(LogUnavailable):
+        log.append_now([(header(2), b"half" * 100)])
+    disk.fail_write = False
+    log.append_now([(header(3), b"after")])
+    log.close()
+    assert read_all(tmp_path) == [b"kept", b"after"]
+
+
+def test_nothing_is_accepted_below_the_reserve_and_everything_again_above_it(tmp_path: Path) -> None:
+    disk = Faulty()
+    disk.free_bytes = 10
+    log = LogWriter(tmp_path, CIPHER, reserve_bytes=1000, disk=disk)
+    with pytest.raises(LogUnavailable) as refused:
+        log.append_now([(header(1), b"x")])
+    assert refused.value.retry_after == 30
+    assert disk.syncs == 0
+    disk.free_bytes = 10_000
+    log.append_now([(header(1), b"x")])
+    log.close()
+    assert read_all(tmp_path) == [b"x"]
+
+
+def test_a_queue_that_is_full_says_so_instead_of_growing(tmp_path: Path) -> None:
+    disk = Faulty()
+    disk.gate = threading.Event()
+    log = writer(tmp_path, disk=disk, queue_bytes=1000)
+
+    async def scenario() -> None:
+        first = asyncio.create_task(log.append(header(0), b"x"))
+        await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(log.append(header(1), b"x" * 900))
+        await asyncio.sleep(0.05)
+        with pytest.raises(LogUnavailable) as refused:
+            await log.append(header(2), b"x" * 900)
+        assert refused.value.code == "log_busy"
+        assert disk.gate is not None
+        disk.gate.set()
+        await asyncio.gather(first, waiting)
+
+    asyncio.run(scenario())
+    log.close()
+
+
+def test_a_torn_tail_at_every_byte_keeps_every_frame_before_it(tmp_path: Path) -> None:
+    root = tmp_path / "whole"
+    log = writer(root)
+    payloads = [b"a" * 10, b"b" * 300, b"c"]
+    places = log.append_now([(header(n), payload) for n, payload in enumerate(payloads)])
+    log.close()
+    data = segment_path(log.folder, 1).read_bytes()
+    ends = [*(place.offset for place in places[1:]), len(data)]
+    for cut in range(len(data) + 1):
+        torn = tmp_path / f"cut{cut}"
+        (torn / "w00").mkdir(parents=True)
+        path = segment_path(torn / "w00", 1)
+        path.write_bytes(data[:cut])
+        whole = [payload for payload, end in zip(payloads, ends, strict=True) if end <= cut]
+        assert read_all(torn) == whole
+        again = writer(torn)
+        assert path.stat().st_size == (max([len(MAGIC), *(e for e in ends if e <= cut)]) if cut >= len(MAGIC) else 0)
+        (place,) = again.append_now([(header(9), b"next")])
+        again.close()
+        assert place.segment == 2
+        assert read_all(torn) == [*whole, b"next"]
+
+
+@settings(max_examples=150)
+@given(st.binary(min_size=1, max_size=60), st.integers(0, 2**31))
+def test_garbage_after_the_last_frame_is_never_a_frame(garbage: bytes, seed: int) -> None:
+    codec = FrameCodec(CIPHER)
+    data = MAGIC + codec.encode(header(seed % 1000), b"payload")
+    assert good_length(data + garbage) == len(data)
+
+
+def test_segments_rotate_and_are_deleted_once_history_has_them(tmp_path: Path) -> None:
+    log = writer(tmp_path, segment_bytes=200)
+    payloads = [os.urandom(100) for _ in range(20)]
+    for n, payload in enumerate(payloads):
+        log.append_now([(header(n), payload)])
+    assert len(segments(log.folder)) > 5
+    reader = LogReader(tmp_path, CIPHER)
+    frames = reader.read({}, max_events=10)
+    assert [frame.payload for frame in frames] == payloads[:10]
+    assert reader.delete({"w00": frames[-1].end}) > 0
+    assert segments(log.folder)[0] == frames[-1].end.segment
+    assert read_all(tmp_path, {"w00": frames[-1].end}) == payloads[10:]
+    last = reader.read({"w00": frames[-1].end})[-1].end
+    reader.delete({"w00": Position(last.segment + 5, 0)})
+    assert len(segments(log.folder)) == 1, "the newest stays, so that its number is not used again"
+    log.close()
+
+
+def test_a_live_file_is_tailed_frame_by_frame(tmp_path: Path) -> None:
+    log = writer(tmp_path)
+    reader = LogReader(tmp_path, CIPHER)
+    at = {"w00": START}
+    for n in range(5):
+        assert reader.read(at) == []
+        log.append_now([(header(n), b"%d" % n)])
+        (frame,) = reader.read(at)
+        assert frame.payload == b"%d" % n
+        at["w00"] = frame.end
+    with segment_path(log.folder, 1).open("ab") as file:
+        file.write(b"\x30\x00\x00\x00half")
+    assert reader.read(at) == [], "a frame that is being written is waited for"
+    log.close()
+
+
+def test_a_rotten_frame_is_stepped_over_and_reported(tmp_path: Path) -> None:
+    log = writer(tmp_path, segment_bytes=600)
+    places = log.append_now([(header(n), os.urandom(100)) for n in range(3)])
+    path = segment_path(log.folder, 1)
+    for n in range(4):
+        log.append_now([(header(10 + n), os.urandom(200))])
+    log.close()
+    data = bytearray(path.read_bytes())
+    data[places[1].offset + 60] ^= 1
+    path.write_bytes(data)
+    reader = LogReader(tmp_path, CIPHER)
+    assert len(reader.read({})) == 6
+    assert reader.damaged == 1
+
+
+def test_another_key_stops_the_reader_instead_of_losing_events(tmp_path: Path) -> None:
+    log = writer(tmp_path)
+    log.append_now([(header(1), b"secret")])
+    log.close()
+    with pytest.raises(LogUnreadable):
+        LogReader(tmp_path, AESGCM(bytes(31) + b"x")).read({})
+
+
+def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
+    first, second = writer(tmp_path), writer(tmp_path)
+    assert {first.name, second.name} == {"w00", "w01"}
+    first.append_now([(header(1), b"1")])
+    second.append_now([(header(2), b"2")])
+    first.close()
+    third = writer(tmp_path)
+    assert third.name == "w00"
+    third.close()
+    second.close()
+    assert sorted(read_all(tmp_path)) == [b"1", b"2"]
+
+
+def test_the_backlog_counts_what_was_not_read_yet(tmp_path: Path) -> None:
+    log = writer(tmp_path, segment_bytes=300)
+    for n in range(10):
+        log.append_now([(header(n, events=7, source="a" if n % 2 else "b"), os.urandom(50))])
+    reader = LogReader(tmp_path, CIPHER)
+    whole = reader.backlog({})
+    assert (whole.events, whole.by_source) == (70, {"a": 35, "b": 35})
+    assert whole.oldest_at == header(0).received_at
+    frames = reader.read({}, max_events=28)
+    rest = reader.backlog({"w00": frames[-1].end})
+    assert rest.events == 70 - 7 * len(frames)
+    assert rest.oldest_at == header(len(frames)).received_at
+    log.append_now([(header(10, events=2), b"x")])
+    assert reader.backlog({"w00": frames[-1].end}).events == rest.events + 2
+    done = reader.read({})[-1].end
+    assert reader.backlog({"w00": done}).events == 0
+    log.close()
+
+
+def test_frames_larger_than_one_read_come_whole(tmp_path: Path) -> None:
+    big = os.urandom(20 << 20)
+    log = writer(tmp_path)
+    log.append_now([(header(1), b"small"), (header(2), big), (header(3), b"after")])
+    log.close()
+    assert read_all(tmp_path) == [b"small", big, b"after"]

@@ -1,0 +1,71 @@
+// Where nodes are drawn: ranks from top to bottom by dagre, and the first look at a canvas. Sizes are those of the
+// cards in journeys.css; text in a card is at least 13 px, so that it is readable (11 px) at the smallest first zoom.
+import dagre from "@dagrejs/dagre";
+import { portsOf } from "./graph";
+import type { Graph, JourneyNode } from "./types";
+
+export const CARD_WIDTH = 272;
+export const SMALLEST_FIRST_ZOOM = 0.85;
+const GAP = { across: 40, down: 64 };
+
+/** A card's height: its head, and a row of counts once the journey has run. */
+export function heightOf(node: JourneyNode, counted: boolean): number {
+  return 72 + (counted && node.kind !== "exit" ? 56 : 0);
+}
+
+/** Positions (top left corners) of every node. The same graph always gives the same picture. */
+export function arrange(graph: Graph, counted: boolean): Map<string, { x: number; y: number }> {
+  const plan = new dagre.graphlib.Graph();
+  plan.setGraph({ rankdir: "TB", nodesep: GAP.across, ranksep: GAP.down, marginx: 0, marginy: 0 });
+  plan.setDefaultEdgeLabel(() => ({}));
+  for (const node of graph.nodes) plan.setNode(node.id, { width: CARD_WIDTH, height: heightOf(node, counted) });
+  // Exits in their order, so that "yes" is drawn left of "no".
+  for (const node of graph.nodes)
+    for (const port of portsOf(node)) {
+      const edge = graph.edges.find((each) => each.from === node.id && each.port === port);
+      if (edge && plan.hasNode(edge.to)) plan.setEdge(edge.from, edge.to, { weight: port === "yes" || port === "next" ? 2 : 1 });
+    }
+  dagre.layout(plan);
+  const positions = new Map<string, { x: number; y: number }>();
+  for (const node of graph.nodes) {
+    const at = plan.node(node.id) as { x: number; y: number; height: number };
+    positions.set(node.id, { x: Math.round(at.x - CARD_WIDTH / 2), y: Math.round(at.y - at.height / 2) });
+  }
+  return positions;
+}
+
+/** Whether cards lie on each other, as those of a draft that was never arranged do. */
+export function overlaps(graph: Graph, counted: boolean): boolean {
+  return graph.nodes.some((a, index) =>
+    graph.nodes.slice(index + 1).some(
+      (b) =>
+        Math.abs(a.position.x - b.position.x) < CARD_WIDTH - 8 &&
+        a.position.y < b.position.y + heightOf(b, counted) - 8 &&
+        b.position.y < a.position.y + heightOf(a, counted) - 8,
+    ),
+  );
+}
+
+export interface View {
+  x: number;
+  y: number;
+  zoom: number;
+}
+
+/**
+ * The first look: all of it when that is readable, else the readable size with the trigger at the top. Never smaller
+ * than `SMALLEST_FIRST_ZOOM`; the rest is a scroll away.
+ */
+export function firstView(graph: Graph, counted: boolean, canvas: { width: number; height: number }, margin = 32): View {
+  if (!graph.nodes.length) return { x: canvas.width / 2 - CARD_WIDTH / 2, y: margin, zoom: 1 };
+  const left = Math.min(...graph.nodes.map((node) => node.position.x));
+  const right = Math.max(...graph.nodes.map((node) => node.position.x + CARD_WIDTH));
+  const top = Math.min(...graph.nodes.map((node) => node.position.y));
+  const bottom = Math.max(...graph.nodes.map((node) => node.position.y + heightOf(node, counted)));
+  const fits = Math.min((canvas.width - 2 * margin) / (right - left), (canvas.height - 2 * margin) / (bottom - top));
+  const zoom = Math.max(SMALLEST_FIRST_ZOOM, Math.min(1, fits));
+  const trigger = graph.nodes.find((node) => node.kind === "trigger");
+  const wide = (right - left) * zoom > canvas.width - 2 * margin;
+  const middle = wide && trigger ? trigger.position.x + CARD_WIDTH / 2 : (left + right) / 2;
+  return { x: Math.round(canvas.width / 2 - middle * zoom), y: Math.round(margin - top * zoom), zoom };
+}

@@ -1,11 +1,56 @@
+// One audience: load it (or a copy, or a tree from an address), then hand it to the builder.
+import { Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
-import { Empty, Page } from "@/shared/ui";
+import { useParams, useSearchParams } from "react-router";
+import { asGroup, emptyTree, readTree, type Group } from "@/shared/ruletree";
+import { ErrorState, Page } from "@/shared/ui";
+import { Builder } from "./Builder";
+import { keptDraft, useAudience, type Draft } from "./model";
 
-export default function Placeholder() {
-  const { t } = useTranslation("shell");
+function treeOf(text: string | null): Group | null {
+  if (!text) return null;
+  try {
+    return readTree(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+export default function AudienceEditor() {
+  const { t } = useTranslation("audiences");
+  const { audienceId = "new" } = useParams();
+  const [params] = useSearchParams();
+  const isNew = audienceId === "new";
+  const from = isNew ? params.get("from") : null;
+  const id = isNew ? null : audienceId;
+  const query = useAudience(id ?? from);
+  if ((id ?? from) && query.isPending)
+    return (
+      <Page title={t("title")} permission="audiences.read">
+        <Skeleton active paragraph={{ rows: 8 }} />
+      </Page>
+    );
+  if ((id ?? from) && query.isError && !query.data)
+    return (
+      <Page title={t("title")} permission="audiences.read">
+        <ErrorState error={query.error} retry={() => void query.refetch()} />
+      </Page>
+    );
+  const read = query.data?.data;
+  const given = isNew ? treeOf(params.get("tree")) : null;
+  const stored: Draft = read
+    ? { name: from ? t("copyOf", { name: read.name }) : read.name, description: read.description, tree: asGroup(read.tree), refresh: read.refresh }
+    : { name: "", description: "", tree: given ?? emptyTree(), refresh: "daily" };
+  // A tree in the address or a copy is what was asked for just now: it goes before a draft kept earlier.
+  const kept = given || from ? null : keptDraft(audienceId);
   return (
-    <Page title={t("menu.audiences")}>
-      <Empty />
-    </Page>
+    <Builder
+      key={`${audienceId}:${from ?? ""}:${params.get("tree") ?? ""}`}
+      audience={id && read ? read : null}
+      etag={id ? (query.data?.etag ?? null) : null}
+      stored={stored}
+      kept={kept && readTree(kept.tree) ? kept : null}
+      draftId={audienceId}
+    />
   );
 }

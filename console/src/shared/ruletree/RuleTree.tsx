@@ -93,7 +93,7 @@ function Messages({ id }: { id: string }) {
                   : problem.kind === "empty"
                     ? t("emptyGroup")
                     : problem.kind === "unknown"
-                      ? t("unknown", { key: id })
+                      ? t("unknown", { key: problem.key })
                       : t(problem.kind, { limit: problem.limit })}
               </p>
             ))}

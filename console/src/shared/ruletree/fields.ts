@@ -121,7 +121,7 @@ export function isWhole(filter: Filter): boolean {
 
 export type Problem =
   | { kind: "missing"; id: string; field: Field }
-  | { kind: "unknown"; id: string }
+  | { kind: "unknown"; id: string; key: string }
   | { kind: "empty"; id: string }
   | { kind: "deep"; id: string; limit: number }
   | { kind: "large"; id: string; limit: number };
@@ -134,7 +134,7 @@ export function problemsOf(root: Group, predicates: ReadonlyMap<string, Predicat
       if (!node.children.length && node.id !== root.id) problems.push({ kind: "empty", id: node.id });
       return;
     }
-    if (!predicates.has(node.predicate)) problems.push({ kind: "unknown", id: node.id });
+    if (!predicates.has(node.predicate)) problems.push({ kind: "unknown", id: node.id, key: node.predicate });
     const field = missingField(node, predicates);
     if (field) problems.push({ kind: "missing", id: node.id, field });
   });

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
+from quanyu.events.contracts import NativeIdentifier
 from quanyu.identity import decisions, homes, people, sequences
 from quanyu.identity.contracts import (
     LINK_STATUS,
@@ -27,6 +28,7 @@ from quanyu.identity.errors import (
     link_not_found,
     link_state_wrong,
     nothing_to_merge,
+    person_not_found,
     value_refused,
 )
 from quanyu.identity.policies import Policy, PolicyBook
@@ -168,6 +170,32 @@ class Identity:
         """Visible people with exactly this phone, member number, email, other identifier or public id."""
         return people.find(tx, query, scope, self.book, self._vault, self._region)
 
+    def holders(self) -> sa.Subquery:
+        """Every identifier and the person who holds it today (0: nobody): `identifier_id`, `person_id`, `brand_id`."""
+        columns = identifier.c
+        return sa.select(columns.identifier_id, columns.person_id, columns.brand_id).subquery("holders")
+
+    def person_with(self, tx: sa.Connection, brand_id: int, namespace: str, value: str) -> int | None:
+        """The person who holds an identifier given in clear, or None. Raises Invalid for what is no identifier."""
+        found = self.find_value(tx, brand_id, namespace, value)
+        return None if found is None else found[1] or None
+
+    def claim(self, tx: sa.Connection, caller: Caller, namespace: str, value: str) -> int:
+        """The id of an identifier given in clear by a caller, made if it is new.
+
+        Raises Invalid for a value that is no identifier, NotFound when its person is outside the caller's scope
+        (or would be: a new person has no store and no guide yet).
+        """
+        scope = caller.scope
+        found = self.find_value(tx, scope.brand_id, namespace, value)
+        if not scope.whole_brand:
+            seen = found is not None and bool(people.people_by_id(tx, [found[1]], scope))
+            if not seen:
+                raise person_not_found(namespace)
+        if found is not None:
+            return found[0]
+        return self.record_identifier(tx, scope.brand_id, namespace, value, caller.kind)
+
     def find_value(self, tx: sa.Connection, brand_id: int, namespace: str, value: str) -> tuple[int, int] | None:
         """(identifier_id, person_id) of a value, or None. Raises Invalid for a value that is no identifier."""
         form = self._form(namespace, value)
@@ -196,8 +224,33 @@ class Identity:
         with self.state.read() as own:
             return people.explain(own, someone, self.book)
 
+    def addresses(
+        self, tx: sa.Connection, brand_id: int, person_ids: Iterable[int], namespace: str
+    ) -> dict[int, list[str]]:
+        """The clear values of a namespace that each of these people holds, oldest first: for dispatch only."""
+        found: dict[int, list[str]] = {}
+        for number, _, value in self.open_values(tx, brand_id, [int(one) for one in person_ids], [namespace]):
+            found.setdefault(number, []).append(value)
+        return found
+
+    def clear_identifiers(self, tx: sa.Connection, identifier_ids: Iterable[int]) -> dict[int, NativeIdentifier]:
+        """Identifiers in clear, for events that go into the (encrypted) log."""
+        wanted = [(int(number),) for number in identifier_ids]
+        if not wanted:
+            return {}
+        given = rows(tx, {"identifier_id": sa.BigInteger}, wanted)
+        found = tx.execute(
+            sa.select(
+                identifier.c.identifier_id, identifier.c.brand_id, identifier.c.namespace, identifier.c.sealed
+            ).join_from(given, identifier, identifier.c.identifier_id == given.c.identifier_id)
+        ).all()
+        return {
+            row.identifier_id: NativeIdentifier(row.namespace, self._vault.open_text(row.brand_id, row.sealed))
+            for row in found
+        }
+
     def open_values(
-        self, tx: sa.Connection, numbers: Sequence[int], namespaces: Sequence[str]
+        self, tx: sa.Connection, brand_id: int, numbers: Sequence[int], namespaces: Sequence[str]
     ) -> list[tuple[int, str, str]]:
         """(person_id, namespace, value in clear) of what these people hold in `namespaces`: for dispatch only.
 
@@ -209,7 +262,7 @@ class Identity:
         found = tx.execute(
             sa.select(identifier.c.person_id, identifier.c.brand_id, identifier.c.namespace, identifier.c.sealed)
             .join_from(given, identifier, identifier.c.person_id == given.c.person_id)
-            .where(identifier.c.namespace.in_(list(namespaces)))
+            .where(identifier.c.namespace.in_(list(namespaces)), identifier.c.brand_id == brand_id)
             .order_by(identifier.c.person_id, identifier.c.identifier_id)
         ).all()
         return [(row.person_id, row.namespace, self._vault.open_text(row.brand_id, row.sealed)) for row in found]
@@ -226,7 +279,7 @@ class Identity:
             raise identifier_not_found(identifier_id)
         self._audit.record(
             caller,
-            "person.revealed",
+            "person_revealed",
             someone.public_id,
             {"identifier_id": identifier_id, "namespace": row.namespace, "reason": reason},
             tx=tx,
@@ -269,7 +322,7 @@ class Identity:
                 tx.rollback()
             else:
                 detail = {"people": [ref.public_id for ref in refs], "links": made, "reason": reason}
-                self._audit.record(caller, "people.merged", decided.people[0], detail, count=len(numbers), tx=tx)
+                self._audit.record(caller, "people_merged", decided.people[0], detail, count=len(numbers), tx=tx)
         return decided
 
     def _decide(self, caller: Caller, link_id: int, decision: int, reason: str, preview: bool) -> Decided:
@@ -292,7 +345,7 @@ class Identity:
             if preview:
                 tx.rollback()
             else:
-                action = {DENY: "link.denied", ACCEPT: "link.accepted", UNDECIDED: "link.restored"}[decision]
+                action = {DENY: "link_denied", ACCEPT: "link_accepted", UNDECIDED: "link_restored"}[decision]
                 detail = {"a": row.a, "b": row.b, "reason": reason, "people": list(decided.people)}
                 self._audit.record(caller, action, str(link_id), detail, count=decided.people_after, tx=tx)
         return decided
@@ -392,7 +445,7 @@ class Identity:
             )
             if numbers:
                 decisions.settle_around(self._bench(tx, scope.brand_id, micros(at)), [int(n) for n in numbers])
-            self._audit.record(caller, "identifiers.blocked", scope.brand, {"reason": reason}, count=len(made), tx=tx)
+            self._audit.record(caller, "identifiers_blocked", scope.brand, {"reason": reason}, count=len(made), tx=tx)
         return len(made)
 
     def blocked(self, scope: Scope) -> Mapping[str, list[str]]:

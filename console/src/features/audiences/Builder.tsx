@@ -11,7 +11,7 @@ import { emptyTree, problemsOf, RuleTree, undoKey, usePredicates, useUndoable, t
 import { useSession } from "@/shared/session";
 import { Card, Empty, Page, sentenceOf } from "@/shared/ui";
 import "./audiences.css";
-import { dropDraft, keepDraft, useCount, type Audience, type Draft, type Refresh, type Version, type Which } from "./model";
+import { draftOf, dropDraft, keepDraft, useCount, type Audience, type Draft, type Refresh, type Version, type Which } from "./model";
 import { Summary } from "./Summary";
 import { Members, Versions } from "./Versions";
 
@@ -84,7 +84,7 @@ export function Builder({ audience, etag, stored, kept, draftId }: Props) {
       void queries.invalidateQueries({ queryKey: ["audience", answer.data.audience_id, "people"] });
       void message.success(t("saved"));
       if (!audience) navigate(`/audiences/${answer.data.audience_id}`, { replace: true });
-      else draft.reset({ name: answer.data.name, description: answer.data.description, tree: answer.data.tree as Draft["tree"], refresh: answer.data.refresh });
+      else draft.reset(draftOf(answer.data));
     },
     onError: (error) => {
       if (error instanceof ApiError && error.status === 412) return askStale();

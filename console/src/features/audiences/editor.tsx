@@ -2,10 +2,10 @@
 import { Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { useParams, useSearchParams } from "react-router";
-import { asGroup, emptyTree, readTree, type Group } from "@/shared/ruletree";
+import { emptyTree, readTree, type Group } from "@/shared/ruletree";
 import { ErrorState, Page } from "@/shared/ui";
 import { Builder } from "./Builder";
-import { keptDraft, useAudience, type Draft } from "./model";
+import { draftOf, keptDraft, useAudience, type Draft } from "./model";
 
 function treeOf(text: string | null): Group | null {
   if (!text) return null;
@@ -39,7 +39,7 @@ export default function AudienceEditor() {
   const read = query.data?.data;
   const given = isNew ? treeOf(params.get("tree")) : null;
   const stored: Draft = read
-    ? { name: from ? t("copyOf", { name: read.name }) : read.name, description: read.description, tree: asGroup(read.tree), refresh: read.refresh }
+    ? { ...draftOf(read), ...(from ? { name: t("copyOf", { name: read.name }) } : {}) }
     : { name: "", description: "", tree: given ?? emptyTree(), refresh: "daily" };
   // A tree in the address or a copy is what was asked for just now: it goes before a draft kept earlier.
   const kept = given || from ? null : keptDraft(audienceId);

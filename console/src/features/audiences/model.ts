@@ -2,7 +2,7 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { call, get, post, type Label, type Page } from "@/shared/api";
 import type { Person } from "@/shared/people";
-import { useDebounced, type Group, type RuleError, type TreeNode } from "@/shared/ruletree";
+import { emptyTree, readTree, useDebounced, type Group, type RuleError, type TreeNode } from "@/shared/ruletree";
 
 export type Refresh = "manual" | "daily" | "live";
 
@@ -46,6 +46,12 @@ export interface Draft {
   description: string;
   tree: Group;
   refresh: Refresh;
+}
+
+/** What of an audience is edited, in the form the builder compares and sends. */
+export function draftOf(audience: Audience): Draft {
+  const { name, description, refresh } = audience;
+  return { name, description, tree: readTree(audience.tree) ?? emptyTree(), refresh };
 }
 
 export function useAudiences() {

@@ -7,7 +7,7 @@ export type SaveState =
   | { kind: "clean" }
   | { kind: "dirty" }
   | { kind: "saving"; again: boolean }
-  | { kind: "failed"; attempts: number; error: unknown }
+  | { kind: "failed"; error: unknown }
   | { kind: "conflict" };
 
 export type SaveNews = { kind: "edited" } | { kind: "started" } | { kind: "saved" } | { kind: "failed"; error: unknown } | { kind: "stale" } | { kind: "settled"; unsaved: boolean };
@@ -23,7 +23,7 @@ export function step(state: SaveState, news: SaveNews): SaveState {
     case "saved":
       return state.kind === "saving" && !state.again ? { kind: "clean" } : { kind: "dirty" };
     case "failed":
-      return { kind: "failed", attempts: state.kind === "failed" ? state.attempts + 1 : 1, error: news.error };
+      return { kind: "failed", error: news.error };
     case "stale":
       return { kind: "conflict" };
     case "settled":
@@ -65,8 +65,8 @@ export function useAutosave<T>({ value, initial, enabled, send, onSaved }: Optio
   const [state, tell] = useReducer(step, { kind: "clean" });
   const etag = useRef(initial.etag);
   const stored = useRef(initial.value);
-  const latest = useRef({ value, send, onSaved });
-  latest.current = { value, send, onSaved };
+  const latest = useRef({ value, send, onSaved, enabled });
+  latest.current = { value, send, onSaved, enabled };
   const failures = useRef(0);
   const running = useRef<Promise<boolean> | null>(null);
 
@@ -118,7 +118,8 @@ export function useAutosave<T>({ value, initial, enabled, send, onSaved }: Optio
   // Leaving the page inside the console sends what is left.
   useEffect(
     () => () => {
-      if (latest.current.value !== stored.current && !running.current) void latest.current.send(latest.current.value, etag.current).catch(() => undefined);
+      const { value: left, enabled: may } = latest.current;
+      if (may && left !== stored.current && !running.current) void latest.current.send(left, etag.current).catch(() => undefined);
     },
     [],
   );

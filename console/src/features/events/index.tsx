@@ -1,11 +1,115 @@
+// Events as they are in history, with the filters that a number on a dashboard opens with.
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Button, Input, Select, Table } from "antd";
 import { useTranslation } from "react-i18next";
-import { Empty, Page } from "@/shared/ui";
+import { Link, useSearchParams } from "react-router";
+import { get, say, type Label, type Page as PageOf } from "@/shared/api";
+import { at, integer, money } from "@/shared/format";
+import { useSession } from "@/shared/session";
+import { Card, Empty, FilterBar, Loaded, MadeBadge, Page } from "@/shared/ui";
 
-export default function Placeholder() {
-  const { t } = useTranslation("shell");
+interface Event {
+  event_id: string;
+  source: string;
+  name: string;
+  label: Label;
+  occurred_at: string;
+  channel: string | null;
+  store: { store_id: string; name: Label | string } | null;
+  order_id: string | null;
+  effect_id: string | null;
+  amount: number | null;
+  currency: string | null;
+  items: { sku: string; name: Label | string | null; quantity: number | null }[];
+  properties: Record<string, unknown>;
+  person_id: string | null;
+  made: boolean;
+}
+
+const KEYS = ["name", "store_id", "channel", "category", "from", "to", "order_id", "person_id"] as const;
+
+const text = (value: Label | string | null | undefined) => (typeof value === "string" ? value : say(value));
+
+export default function EventsPage() {
+  const { t } = useTranslation("events");
+  const { brand } = useSession();
+  const [params, setParams] = useSearchParams();
+  const filters = Object.fromEntries(KEYS.map((key) => [key, params.get(key)]).filter(([, value]) => value)) as Record<string, string>;
+  const names = useQuery({
+    queryKey: ["event-names", brand.brand],
+    queryFn: ({ signal }) => get<PageOf<{ name: string; label: Label; count: number }>>("/events/names", undefined, signal),
+  });
+  const query = useInfiniteQuery({
+    queryKey: ["events", brand.brand, filters],
+    queryFn: ({ pageParam, signal }) => get<PageOf<Event>>("/events", { ...filters, cursor: pageParam, limit: 50 }, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    placeholderData: keepPreviousData,
+  });
+  const set = (key: string, value: string | undefined) => {
+    const next = { ...filters };
+    if (value) next[key] = value;
+    else delete next[key];
+    setParams(next);
+  };
+  const total = query.data?.pages[0]?.total;
   return (
-    <Page title={t("menu.events")}>
-      <Empty />
+    <Page title={t("title")} permission="analytics.read" note={total !== null && total !== undefined ? t("total", { n: integer(total) }) : null}>
+      <FilterBar onReset={() => setParams({})}>
+        <Select
+          allowClear
+          showSearch={{ optionFilterProp: "label" }}
+          style={{ width: 240 }}
+          placeholder={t("name")}
+          aria-label={t("name")}
+          value={filters["name"]}
+          onChange={(value?: string) => set("name", value)}
+          options={(names.data?.items ?? []).map((item) => ({ value: item.name, label: `${say(item.label)}（${integer(item.count)}）` }))}
+        />
+        <Input.Search key={filters["order_id"] ?? ""} defaultValue={filters["order_id"]} allowClear style={{ width: 240 }} placeholder={t("order")} aria-label={t("order")} onSearch={(value) => set("order_id", value.trim())} />
+        {(["store_id", "channel", "category", "from", "to", "person_id"] as const)
+          .filter((key) => filters[key])
+          .map((key) => (
+            <Button key={key} onClick={() => set(key, undefined)} aria-label={t("removeFilter", { name: t(`filters.${key}`) })}>
+              {t(`filters.${key}`)}: {filters[key]} ✕
+            </Button>
+          ))}
+      </FilterBar>
+      <Card>
+        <Loaded query={query} rows={10}>
+          {(data) => {
+            const events = data.pages.flatMap((page) => page.items);
+            if (!events.length) return <Empty title={t("none")} hint={t("noneHint")} />;
+            return (
+              <>
+                <Table<Event>
+                  size="middle"
+                  rowKey={(row) => `${row.source}/${row.event_id}`}
+                  pagination={false}
+                  dataSource={events}
+                  loading={query.isPlaceholderData}
+                  scroll={{ x: 900 }}
+                  expandable={{ expandedRowRender: (row) => <pre className="raw">{JSON.stringify({ event_id: row.event_id, effect_id: row.effect_id, items: row.items.map((item) => ({ ...item, name: text(item.name) })), properties: row.properties }, null, 2)}</pre> }}
+                  columns={[
+                    { title: t("at"), dataIndex: "occurred_at", render: (value: string) => at(value, "YYYY-MM-DD HH:mm:ss") },
+                    { title: t("name"), key: "name", render: (_, row) => <>{say(row.label)} {row.made ? <MadeBadge /> : null}</> },
+                    { title: t("person"), key: "person", render: (_, row) => (row.person_id ? <Link to={`/people/${row.person_id}`}>{row.person_id.slice(0, 12)}…</Link> : t("nobody")) },
+                    { title: t("where"), key: "where", render: (_, row) => (row.store ? text(row.store.name) : (row.channel ?? "–")) },
+                    { title: t("order"), dataIndex: "order_id", render: (value: string | null) => value ?? "–" },
+                    { title: t("amount"), key: "amount", align: "right", render: (_, row) => (row.amount !== null && row.currency ? <span className="number">{money(row.amount, row.currency)}</span> : "–") },
+                    { title: t("source"), dataIndex: "source" },
+                  ]}
+                />
+                {query.hasNextPage ? (
+                  <div className="more">
+                    <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>{t("shell:states.loadMore")}</Button>
+                  </div>
+                ) : null}
+              </>
+            );
+          }}
+        </Loaded>
+      </Card>
     </Page>
   );
 }

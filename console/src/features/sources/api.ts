@@ -1,0 +1,78 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { get, post, type Label, type Page } from "@/shared/api";
+
+export interface Source {
+  source: string;
+  name: Label;
+  kind: string;
+  protocol?: string[];
+  write_key: string | null;
+  accepted: number;
+  stored: number;
+  duplicate: number;
+  quarantined: number;
+  pending: number;
+  balanced: boolean;
+  last_event_at: string | null;
+  made: boolean;
+}
+
+export interface BookRow {
+  hour_at: string;
+  accepted: number;
+  stored: number;
+  duplicate: number;
+  quarantined: number;
+}
+
+export interface Held {
+  quarantine_id: string;
+  source: string;
+  received_at: string;
+  reason: string;
+  reason_label: Label;
+  detail: string;
+  where: string;
+  count: number;
+  excerpt: string;
+  status: "held" | "replayed" | "discarded";
+}
+
+export interface Status {
+  version: string;
+  worker: { alive: boolean; last_beat_at: string | null; backlog_events: number; backlog_bytes: number; lag_seconds: number };
+  stores: { state: string; history_rows: number; history_bytes: number };
+}
+
+export function useSources(brand: string) {
+  return useQuery({ queryKey: ["sources", brand], queryFn: ({ signal }) => get<Page<Source>>("/sources", undefined, signal), refetchInterval: 5000 });
+}
+
+export function useStatus() {
+  return useQuery({ queryKey: ["status"], queryFn: ({ signal }) => get<Status>("/status", undefined, signal), refetchInterval: 5000 });
+}
+
+export function useBooks(source: string | null) {
+  return useQuery({
+    queryKey: ["books", source],
+    queryFn: ({ signal }) => get<Page<BookRow>>(`/sources/${source}/books`, undefined, signal),
+    enabled: source !== null,
+  });
+}
+
+export function useQuarantine(brand: string) {
+  return useQuery({ queryKey: ["quarantine", brand], queryFn: ({ signal }) => get<Page<Held>>("/quarantine", { limit: 50 }, signal), refetchInterval: 10_000 });
+}
+
+export function useSourceActions() {
+  const queries = useQueryClient();
+  const done = () => {
+    for (const key of ["sources", "quarantine", "books"]) void queries.invalidateQueries({ queryKey: [key] });
+  };
+  return {
+    create: useMutation({ mutationFn: (given: { source: string; name: Label; kind: string }) => post<Source & { write_key: string | null }>("/sources", given), onSuccess: done }),
+    raw: useMutation({ mutationFn: (id: string) => get<Held & { raw: string }>(`/quarantine/${id}`) }),
+    replay: useMutation({ mutationFn: (given: { id: string; body?: string }) => post<{ outcome: string; reason: string | null }>(`/quarantine/${given.id}/replay`, given.body === undefined ? {} : { body: given.body }), onSuccess: done }),
+    discard: useMutation({ mutationFn: (given: { id: string; reason: string }) => post(`/quarantine/${given.id}/discard`, { reason: given.reason }), onSuccess: done }),
+  };
+}

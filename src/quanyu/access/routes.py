@@ -1,6 +1,7 @@
-"""Routes of access: session, users, API clients, the audit ledger."""
+"""Routes of access: session, users, API clients, the audit ledger.
 
-from __future__ import annotations
+Annotations are evaluated here: FastAPI cannot resolve them as text when they name the local guard.
+"""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal

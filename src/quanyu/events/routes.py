@@ -1,6 +1,7 @@
-"""Routes of events under /api/v1: data sources with their books, and the quarantine."""
+"""Routes of events under /api/v1: data sources with their books, and the quarantine.
 
-from __future__ import annotations
+Annotations are evaluated here: FastAPI cannot resolve them as text when they name a local guard.
+"""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal

@@ -56,6 +56,13 @@ export function moneyShort(amount: number | null | undefined, currency: string):
   return Math.abs(value) < 1e4 ? money(amount, currency) : `${symbol(currency)}${short(value)}`;
 }
 
+/** A size on disk: 512 B, 1.4 MB. */
+export function bytes(value: number): string {
+  const names = ["B", "KB", "MB", "GB", "TB"];
+  const step = Math.min(names.length - 1, value > 0 ? Math.floor(Math.log(value) / Math.log(1024)) : 0);
+  return `${(value / 1024 ** step).toFixed(step ? 1 : 0)} ${names[step]}`;
+}
+
 export function percent(value: number | null | undefined, digits = 1): string {
   return value === null || value === undefined ? "–" : `${(value * 100).toFixed(digits)}%`;
 }

@@ -65,11 +65,13 @@ from quanyu.audiences.vocabulary import (
     Registry,
     Rule,
     SetMember,
+    Some,
     StateSets,
     WrongValue,
     canonical,
     contains,
     events,
+    from_ids,
     group,
     joined,
     local,
@@ -78,6 +80,7 @@ from quanyu.audiences.vocabulary import (
     predicate,
     registry,
     rule,
+    to_ids,
 )
 from quanyu.audiences.words import Words
 from quanyu.kernel.clock import Clock
@@ -111,6 +114,7 @@ __all__ = [
     "Registry",
     "Rule",
     "SetMember",
+    "Some",
     "StateSets",
     "Usage",
     "WrongValue",
@@ -118,6 +122,7 @@ __all__ = [
     "contains",
     "dump_tree",
     "events",
+    "from_ids",
     "group",
     "joined",
     "local",
@@ -127,6 +132,7 @@ __all__ = [
     "predicate",
     "registry",
     "rule",
+    "to_ids",
 ]
 
 Usage = Callable[[sa.Connection, Scope, str], Sequence[UsedBy]]

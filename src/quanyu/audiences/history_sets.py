@@ -183,6 +183,8 @@ def _passes(rows: Any, wanted: EventFilter) -> Any:
     """Whether an event passes a filter; never null."""
     if wanted.property in EVENT_COLUMNS:
         column = rows[wanted.property]
+        if wanted.property == "channel":  # an event that names no channel came through another
+            column = column.coalesce("other")
         text = column.cast("string")
     else:
         text = json_text(rows.properties, wanted.property)

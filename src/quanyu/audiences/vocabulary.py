@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from quanyu.audiences.bitmaps import from_ids, to_ids
 from quanyu.audiences.evaluator import Evaluator, StateSets, local, never
 from quanyu.audiences.options import FixedOptions, Option, OptionSource, OptionSources, contains
 from quanyu.audiences.predicate import (
@@ -23,7 +24,7 @@ from quanyu.audiences.predicates.event_fields import (
     joined,
     narrowed,
 )
-from quanyu.audiences.primitives import Condition, Every, Except, SetMember, events
+from quanyu.audiences.primitives import Condition, Every, Except, SetMember, Some, events
 from quanyu.audiences.tree import Group, Node, Rule, canonical, dump_tree, group, parse_tree, rule
 
 __all__ = [
@@ -49,12 +50,14 @@ __all__ = [
     "Registry",
     "Rule",
     "SetMember",
+    "Some",
     "StateSets",
     "WrongValue",
     "canonical",
     "contains",
     "dump_tree",
     "events",
+    "from_ids",
     "group",
     "joined",
     "local",
@@ -64,4 +67,5 @@ __all__ = [
     "predicate",
     "registry",
     "rule",
+    "to_ids",
 ]

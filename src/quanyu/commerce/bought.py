@@ -25,6 +25,7 @@ from quanyu.kernel.label import Label
 
 _MEASURES = (
     Choice("times", Label("次数", "times")),
+    Choice("days", Label("天数（同一天算一次）", "different days")),
     Choice("quantity", Label("件数", "pieces")),
     Choice("amount", Label("金额（分）", "amount (minor units)")),
 )
@@ -54,7 +55,7 @@ class Bought(InPlace):
 
     by: Literal["product", "category"] = "category"
     keys: Annotated[tuple[Key, ...], Field(min_length=1, max_length=1000)]
-    measure: Literal["times", "quantity", "amount"] = "times"
+    measure: Literal["times", "days", "quantity", "amount"] = "times"
     at_least: Annotated[int, Field(ge=1, le=10**15)] = 1
 
     def source_of(self, key: str) -> str | None:
@@ -65,6 +66,8 @@ class Bought(InPlace):
         bought = self.placed(events("order_paid"), at).with_items(self.by, self.keys)
         if self.measure == "times":
             return bought.count() >= self.at_least
+        if self.measure == "days":
+            return bought.days() >= self.at_least
         return bought.sum(self.measure) >= self.at_least
 
     def sentence(self, names: Names) -> Label:
@@ -74,7 +77,9 @@ class Bought(InPlace):
         if self.measure == "amount":
             least = f"{self.at_least / 100:.2f}"
             return Label(f"{when.zh}购买{what.zh}满 {least}", f"bought {what.en} for at least {least} {when.en}")
-        zh, en = ("次", "times") if self.measure == "times" else ("件", "pieces")
+        zh, en = {"times": ("次", "times"), "days": ("天", "different days"), "quantity": ("件", "pieces")}[
+            self.measure
+        ]
         return Label(
             f"{when.zh}购买{what.zh}至少 {self.at_least} {zh}",
             f"bought {what.en}, at least {self.at_least} {en}, {when.en}",

@@ -134,7 +134,7 @@ of_events = st.builds(
     _maybe(
         where=st.lists(filters, max_size=2),
         store_ids=st.just(["sh01"]),
-        channels=st.just(["web", "app"]),
+        channels=st.sampled_from([["web", "app"], ["other"]]),
     ),
 )
 leaves = st.one_of(
@@ -165,7 +165,7 @@ leaves = st.one_of(
         st.builds(lambda w, m: w | m, windows, _maybe(store_ids=st.just(["sh01"]), channels=st.just(["web"]))),
         st.sampled_from(["product", "category"]),
         st.sampled_from([["s1"], ["c1"], ["s1", "c1"], ["s4", "c2"]]),
-        st.sampled_from(["times", "quantity", "amount"]),
+        st.sampled_from(["times", "days", "quantity", "amount"]),
         st.sampled_from([1, 2, 300]),
     ),
     st.builds(

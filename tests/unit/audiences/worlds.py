@@ -96,12 +96,14 @@ def fits(node: dict[str, Any], person: Person, at: datetime, categories: dict[st
 
 def _bought(person: Person, p: dict[str, Any], at: datetime, categories: dict[str, str]) -> bool:
     times, quantity, amount = 0, 0.0, 0
+    days = set()
     for e in _events(person, {**p, "event": "order_paid"}, at):
         of = [i for i in e["items"] if (i["sku"] if p["by"] == "product" else categories.get(i["sku"])) in p["keys"]]
         times += bool(of)
+        days |= {_day(e)} if of else set()
         quantity += sum(i["quantity"] for i in of)
         amount += sum(i["amount"] for i in of)
-    measured = {"times": times, "quantity": quantity, "amount": amount}[p.get("measure", "times")]
+    measured = {"times": times, "days": len(days), "quantity": quantity, "amount": amount}[p.get("measure", "times")]
     return times >= 1 and measured >= p.get("at_least", 1)
 
 
@@ -121,7 +123,7 @@ def _events(person: Person, p: dict[str, Any], at: datetime) -> list[dict[str, A
             and (p.get("from") is None or day >= date.fromisoformat(p["from"]))
             and (p.get("to") is None or day <= date.fromisoformat(p["to"]))
             and (not p.get("store_ids") or e.get("store_id") in p["store_ids"])
-            and (not p.get("channels") or e.get("channel") in p["channels"])
+            and (not p.get("channels") or (e.get("channel") or "other") in p["channels"])
             and all(_passes(e, w) for w in p.get("where", []))
         ):
             found.append(e)
@@ -134,6 +136,8 @@ def _passes(e: dict[str, Any], w: dict[str, Any]) -> bool:
         if w["property"] in ("amount", "channel", "store_id")
         else e["properties"].get(w["property"])
     )
+    if w["property"] == "channel":
+        value = value or "other"
     operator, other = w["operator"], w.get("value")
     if operator == "exists":
         return value is not None

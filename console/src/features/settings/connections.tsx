@@ -1,124 +1,209 @@
-// Touchpoints: a connection per channel, its form made from the plugin's schema, its check step by step.
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { App, Button, Form, Input, Modal, Select, Switch, Table, Tag } from "antd";
+import { CheckCircleFilled, CloseCircleFilled, PlusOutlined } from "@ant-design/icons";
+import { Alert, App, Button, Drawer, Form, Input, Radio, Switch } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { get, post, put, say, type Label, type Page } from "@/shared/api";
-import { at, integer } from "@/shared/format";
+import { useChannels, useCheckConnection, useConnections, useCreateConnection, useUpdateConnection, type Channel, type CheckStep, type Connection } from "@/features/settings/api";
+import { defaults, filled, isSecret, plain, SchemaForm } from "@/features/settings/SchemaForm";
+import { say } from "@/shared/api";
+import { ago, integer } from "@/shared/format";
+import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Card, Empty, Loaded, sentenceOf } from "@/shared/ui";
 
-interface Field {
-  title?: string;
-  description?: string;
-  type?: string;
-  format?: string;
-  enum?: string[];
-  default?: unknown;
-}
-
-interface Kind {
+interface Fields {
   kind: string;
-  label: Label;
-  description: Label;
-  config_schema: { properties?: Record<string, Field>; required?: string[] };
-}
-
-interface Connection {
   connection: string;
-  kind: string;
   name: string;
-  enabled: boolean;
   config: Record<string, unknown>;
-  status: { ok: boolean; message: Label; checked_at: string } | null;
-  sent_24h: number;
 }
 
-interface Step {
-  name: Label;
-  ok: boolean;
-  message: Label;
-}
-
-export function Connections() {
+export function ConnectionsTab() {
   const { t } = useTranslation("settings");
   const { may } = useSession();
-  const { message, modal } = App.useApp();
-  const queries = useQueryClient();
+  const channels = useChannels();
+  const query = useConnections();
   const [editing, setEditing] = useState<Connection | "new" | null>(null);
-  const kinds = useQuery({ queryKey: ["settings", "/channels"], queryFn: ({ signal }) => get<Page<Kind>>("/channels", undefined, signal) });
-  const query = useQuery({ queryKey: ["settings", "/connections"], queryFn: ({ signal }) => get<Page<Connection>>("/connections", undefined, signal) });
-  const done = () => void queries.invalidateQueries({ queryKey: ["settings", "/connections"] });
-  const failed = (error: unknown) => void message.error(sentenceOf(error, t("shell:states.error")));
-  const check = useMutation({
-    mutationFn: (name: string) => post<{ ok: boolean; steps: Step[] }>(`/connections/${name}/check`, {}),
-    onError: failed,
-    onSuccess: (result) => {
-      done();
-      void modal[result.ok ? "success" : "error"]({
-        title: t(result.ok ? "checkOk" : "checkBad"),
-        content: <ul className="steps">{result.steps.map((step) => <li key={step.name.en}>{step.ok ? "✓" : "✗"} {say(step.name)}: {say(step.message)}</li>)}</ul>,
-      });
-    },
-  });
-  const enable = useMutation({ mutationFn: (given: { name: string; enabled: boolean }) => put(`/connections/${given.name}`, { enabled: given.enabled }), onSuccess: done, onError: failed });
   return (
-    <Card title={t("connections")} extra={may("settings.write") ? <Button type="primary" onClick={() => setEditing("new")}>{t("newConnection")}</Button> : null}>
+    <>
+      <div className="tab-head">
+        <p className="page-note">{t("connections.note")}</p>
+        {may("settings.write") ? (
+          <Button type="primary" icon={<PlusOutlined />} onClick={() => setEditing("new")}>
+            {t("connections.new")}
+          </Button>
+        ) : null}
+      </div>
       <Loaded query={query}>
         {(data) =>
           data.items.length ? (
-            <Table<Connection>
-              size="middle"
-              rowKey="connection"
-              pagination={false}
-              dataSource={data.items}
-              scroll={{ x: 760 }}
-              columns={[
-                { title: t("connection"), key: "name", render: (_, row) => <span>{row.name}<small className="faint">{row.connection} · {say(kinds.data?.items.find((kind) => kind.kind === row.kind)?.label) || row.kind}</small></span> },
-                { title: t("condition"), key: "status", render: (_, row) => row.status ? <span><Tag color={row.status.ok ? "blue" : "red"}>{say(row.status.message)}</Tag><small className="faint">{at(row.status.checked_at)}</small></span> : t("unchecked") },
-                { title: t("sent24"), dataIndex: "sent_24h", align: "right", render: integer },
-                { title: t("active"), key: "on", render: (_, row) => <Switch checked={row.enabled} disabled={!may("settings.write")} aria-label={row.name} onChange={(enabled) => enable.mutate({ name: row.connection, enabled })} /> },
-                { title: "", key: "act", align: "right", render: (_, row) => may("settings.write") ? <><Button size="small" loading={check.isPending && check.variables === row.connection} onClick={() => check.mutate(row.connection)}>{t("check")}</Button> <Button size="small" onClick={() => setEditing(row)}>{t("shell:actions.edit")}</Button></> : null },
-              ]}
-            />
+            <div className="grid connections">
+              {data.items.map((item) => (
+                <ConnectionCard key={item.connection} connection={item} edit={() => setEditing(item)} />
+              ))}
+            </div>
           ) : (
-            <Empty title={t("noConnections")} hint={t("noConnectionsHint")} />
+            <Card>
+              <Empty title={t("connections.empty")} hint={t("connections.emptyHint")} />
+            </Card>
           )
         }
       </Loaded>
-      {editing ? <Editor kinds={kinds.data?.items ?? []} given={editing === "new" ? null : editing} close={() => setEditing(null)} done={done} /> : null}
+      {editing && channels.data ? (
+        <ConnectionDrawer connection={editing === "new" ? null : editing} channels={channels.data.items} close={() => setEditing(null)} />
+      ) : null}
+    </>
+  );
+}
+
+function ConnectionCard({ connection, edit }: { connection: Connection; edit: () => void }) {
+  const { t } = useTranslation("settings");
+  const { may } = useSession();
+  const { message, modal } = App.useApp();
+  const update = useUpdateConnection();
+  const check = useCheckConnection();
+  const toggle = () => {
+    const change = () =>
+      update
+        .mutateAsync({ connection: connection.connection, enabled: !connection.enabled })
+        .catch((error: unknown) => void message.error(sentenceOf(error, t("failed"))));
+    if (!connection.enabled) return void change();
+    modal.confirm({ title: t("connections.disableTitle", { name: connection.name }), content: t("connections.disableText"), okButtonProps: { danger: true }, onOk: change });
+  };
+  return (
+    <Card
+      title={
+        <>
+          {connection.name} <Pill tone="info">{say(connection.label)}</Pill>
+        </>
+      }
+      extra={may("settings.write") ? <Switch checked={connection.enabled} onChange={toggle} aria-label={t("connections.enabled")} /> : null}
+    >
+      <dl className="facts">
+        <dt>{t("connections.key")}</dt>
+        <dd>
+          <code>{connection.connection}</code>
+        </dd>
+        <dt>{t("connections.sent")}</dt>
+        <dd className="number">{integer(connection.sent_24h)}</dd>
+        <dt>{t("connections.state")}</dt>
+        <dd>
+          {connection.status ? (
+            <Pill tone={connection.status.ok ? "good" : "bad"} dot title={ago(connection.status.checked_at)}>
+              {say(connection.status.message)}
+            </Pill>
+          ) : (
+            <Pill>{t("connections.unchecked")}</Pill>
+          )}
+        </dd>
+        {Object.entries(connection.config).map(([name, value]) => (
+          <div className="fact" key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <code>{typeof value === "object" ? JSON.stringify(value) : String(value)}</code>
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {check.isError ? <Alert type="error" showIcon title={sentenceOf(check.error, t("failed"))} /> : null}
+      {check.data ? <Steps steps={check.data.steps} /> : null}
+      {may("settings.write") ? (
+        <div className="page-actions card-actions">
+          <Button loading={check.isPending} onClick={() => check.mutate(connection.connection)}>
+            {t("connections.check")}
+          </Button>
+          <Button type="text" onClick={edit}>
+            {t("shell:actions.edit")}
+          </Button>
+        </div>
+      ) : null}
     </Card>
   );
 }
 
-function Editor({ kinds, given, close, done }: { kinds: Kind[]; given: Connection | null; close: () => void; done: () => void }) {
-  const { t } = useTranslation("settings");
-  const { message } = App.useApp();
-  const [form] = Form.useForm<{ kind: string; connection: string; name: string; config: Record<string, unknown> }>();
-  const kind = Form.useWatch("kind", form) ?? given?.kind ?? kinds[0]?.kind;
-  const schema = kinds.find((item) => item.kind === kind)?.config_schema;
-  const save = useMutation({
-    mutationFn: (values: { kind: string; connection: string; name: string; config: Record<string, unknown> }) =>
-      given ? put(`/connections/${given.connection}`, { name: values.name, config: values.config }) : post("/connections", values),
-    onSuccess: () => { done(); close(); },
-    onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))),
-  });
+function Steps({ steps }: { steps: CheckStep[] }) {
   return (
-    <Modal open title={given ? given.name : t("newConnection")} okText={t("shell:actions.save")} confirmLoading={save.isPending} onCancel={close} onOk={() => void form.validateFields().then((values) => save.mutate({ ...values, kind: kind ?? "" }))}>
-      <Form form={form} layout="vertical" initialValues={given ?? { kind: kinds[0]?.kind }}>
-        {given ? null : (
-          <>
-            <Form.Item name="kind" label={t("channelKind")}><Select options={kinds.map((item) => ({ value: item.kind, label: say(item.label) }))} /></Form.Item>
-            <Form.Item name="connection" label={t("connectionKey")} rules={[{ required: true, pattern: /^[a-z][a-z0-9_-]{0,39}$/, message: t("keyRule") }]}><Input /></Form.Item>
-          </>
-        )}
-        <Form.Item name="name" label={t("connectionName")} rules={[{ required: true, message: t("needed") }]}><Input /></Form.Item>
-        {Object.entries(schema?.properties ?? {}).map(([key, field]) => (
-          <Form.Item key={key} name={["config", key]} label={field.title ?? key} extra={field.description} initialValue={given ? undefined : field.default} rules={[{ required: schema?.required?.includes(key) ?? false, message: t("needed") }]}>
-            {field.enum ? <Select options={field.enum.map((value) => ({ value, label: value }))} /> : field.format === "password" ? <Input.Password autoComplete="off" /> : field.type === "boolean" ? <Switch /> : <Input />}
+    <ol className="steps" aria-live="polite">
+      {steps.map((step, index) => (
+        <li key={index}>
+          {step.ok ? <CheckCircleFilled style={{ color: "var(--down)" }} /> : <CloseCircleFilled style={{ color: "var(--up)" }} />}
+          <span>
+            <strong>{say(step.name)}</strong>
+            <span>{say(step.message)}</span>
+          </span>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function ConnectionDrawer({ connection, channels, close }: { connection: Connection | null; channels: Channel[]; close: () => void }) {
+  const { t } = useTranslation("settings");
+  const create = useCreateConnection();
+  const update = useUpdateConnection();
+  const [form] = Form.useForm<Fields>();
+  const [kind, setKind] = useState(connection?.kind ?? channels[0]?.kind ?? "");
+  const channel = channels.find((item) => item.kind === kind);
+  const schema = channel?.config_schema ?? {};
+  const failed = create.error ?? update.error;
+  const initial = (): Partial<Fields> => {
+    const stored = Object.entries(connection?.config ?? {}).filter(([name]) => !isSecret(plain(schema.properties?.[name] ?? {})));
+    return { connection: connection?.connection, name: connection?.name, config: { ...defaults(schema), ...Object.fromEntries(stored) } };
+  };
+  const save = async (fields: Fields) => {
+    const config = filled(schema, fields.config);
+    try {
+      if (connection) await update.mutateAsync({ connection: connection.connection, name: fields.name, config });
+      else await create.mutateAsync({ kind, connection: fields.connection, name: fields.name, config });
+      close();
+    } catch {
+      // Shown above the form by `failed`.
+    }
+  };
+  return (
+    <Drawer
+      open
+      size={480}
+      title={t(connection ? "connections.editTitle" : "connections.new")}
+      onClose={close}
+      footer={
+        <div className="page-actions" style={{ justifyContent: "flex-end" }}>
+          <Button onClick={close}>{t("shell:actions.cancel")}</Button>
+          <Button type="primary" loading={create.isPending || update.isPending} onClick={() => form.submit()}>
+            {t("shell:actions.save")}
+          </Button>
+        </div>
+      }
+    >
+      {failed ? <Alert type="error" showIcon title={sentenceOf(failed, t("failed"))} style={{ marginBottom: 16 }} /> : null}
+      {connection ? null : (
+        <Radio.Group
+          className="kinds"
+          value={kind}
+          aria-label={t("connections.kind")}
+          onChange={(event) => {
+            setKind(event.target.value as string);
+            form.resetFields();
+          }}
+        >
+          {channels.map((item) => (
+            <Radio key={item.kind} value={item.kind} className="kind">
+              <strong>{say(item.label)}</strong>
+              <small className="faint">{say(item.description)}</small>
+            </Radio>
+          ))}
+        </Radio.Group>
+      )}
+      <Form key={kind} form={form} layout="vertical" initialValues={initial()} onFinish={(fields) => void save(fields)}>
+        {connection ? null : (
+          <Form.Item name="connection" label={t("connections.key")} extra={t("connections.keyHelp")} rules={[{ required: true, pattern: /^[a-z][a-z0-9_-]{1,62}$/, message: t("connections.keyRule") }]}>
+            <Input placeholder={`${kind}-main`} />
           </Form.Item>
-        ))}
+        )}
+        <Form.Item name="name" label={t("connections.name")} rules={[{ required: true }]}>
+          <Input />
+        </Form.Item>
+        <SchemaForm schema={schema} editing={!!connection} />
       </Form>
-    </Modal>
+    </Drawer>
   );
 }

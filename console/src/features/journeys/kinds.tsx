@@ -40,8 +40,6 @@ export function figuresOf(kind: Kind, report: NodeReport): Figure[] {
       ];
     case "goal":
       return [entered, waiting, { state: "converted", count: report.converted, tone: "good" }];
-    case "trigger":
-      return [entered, { state: "held_out", count: report.held_out }];
     case "wait":
       return [entered, waiting];
     default:

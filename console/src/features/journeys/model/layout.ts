@@ -3,11 +3,11 @@ import dagre from "@dagrejs/dagre";
 import { place, ports, type Graph } from "./graph";
 
 export const NODE_WIDTH = 216;
-export const NODE_HEIGHT = 104;
+export const NODE_HEIGHT = 124;
 
 export function arrange(graph: Graph): Graph {
   const layout = new dagre.graphlib.Graph({ multigraph: true });
-  layout.setGraph({ rankdir: "TB", nodesep: 56, ranksep: 72, marginx: 0, marginy: 0 });
+  layout.setGraph({ rankdir: "TB", nodesep: 56, ranksep: 64, marginx: 0, marginy: 0 });
   layout.setDefaultEdgeLabel(() => ({}));
   for (const node of graph.nodes) layout.setNode(node.id, { width: NODE_WIDTH, height: NODE_HEIGHT });
   for (const node of graph.nodes)

@@ -40,6 +40,7 @@ REASONS: dict[str, Label] = {
     "bad_currency": Label("币种不合法", "The currency is not valid"),
     "bad_consent": Label("授权信息格式不对", "What is said of consent is not as expected"),
     "not_a_number": Label("含有 NaN 或无穷大", "A number is NaN or infinite"),
+    "unforeseen": Label("处理时出错，请反馈给我们", "It could not be processed; please report it"),
     "control_character": Label("含有空字符", "A text holds a NUL character"),
 }
 

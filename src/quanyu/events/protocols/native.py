@@ -25,7 +25,8 @@ from quanyu.events.contracts import (
     Frame,
     NativeEvent,
 )
-from quanyu.events.protocols.shared import ungrammatical
+from quanyu.events.protocols.shared import unforeseen, ungrammatical
+from quanyu.events.protocols.splitting import split_array
 from quanyu.events.rows import FUTURE_MICROS, MAX_AMOUNT, MAX_ID, MAX_NAME, OLDEST_AT, Draft, Origin, days
 from quanyu.kernel.clock import micros
 from quanyu.kernel.label import Label
@@ -43,7 +44,7 @@ _event = msgspec.json.Decoder(NativeEvent)
 
 
 def encode(events: Sequence[NativeEvent]) -> bytes:
-    """A frame's payload for events. Raises ValueError for a number that JSON cannot hold."""
+    """A frame's payload for events. NaN and infinity become null: JSON has no word for them."""
     return _encoder.encode(events)
 
 
@@ -58,6 +59,8 @@ def drafts(frame: Frame, origin: Origin) -> Iterator[Draft | Refused]:
             yield Refused("bad_field", "", str(error))
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             yield ungrammatical(raw, error)
+        except Exception as error:  # noqa: BLE001 - one event that nobody foresaw must not stop the others
+            yield unforeseen(error)
 
 
 def elements(payload: bytes) -> list[bytes]:
@@ -68,7 +71,8 @@ def elements(payload: bytes) -> list[bytes]:
     try:
         return [bytes(raw) for raw in _events.decode(body)]
     except (msgspec.MsgspecError, RecursionError, ValueError):
-        return [body]  # refused as one, with the reason that reading it gives
+        split = split_array(body) if body[:1] == b"[" else None
+        return split[0] if split is not None else [body]  # refused as one, with the reason that reading it gives
 
 
 def _draft(event: NativeEvent, origin: Origin) -> Draft:

@@ -14,7 +14,7 @@ from quanyu.events.contracts import Frame
 from quanyu.events.known import Known, fill
 from quanyu.events.names import EXTERNAL_IDS, LIBRARY_CHANNELS, SEGMENT_NAMES, TRAIT_IDENTIFIERS
 from quanyu.events.protocols.segment import BATCH, open_body
-from quanyu.events.protocols.shared import object_of, splice, traits_and_identifiers, ungrammatical
+from quanyu.events.protocols.shared import object_of, splice, traits_and_identifiers, unforeseen, ungrammatical
 from quanyu.events.rows import MAX_EVENT_BYTES, Draft, Identifier, Origin
 from quanyu.events.values import instant, instant_or_none, text
 
@@ -116,12 +116,14 @@ class _Reader:
             return reason
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
             return ungrammatical(bytes(call.properties) or bytes(call.traits), error)
+        except Exception as error:  # noqa: BLE001 - one event that nobody foresaw must not stop the others
+            return unforeseen(error)
 
     def _draft(self, call: _Call, index: int) -> Draft:
         kind = call.type
         if kind is None and self._frame.header.call in _TYPES:
             kind = self._frame.header.call
-        if kind not in _TYPES:
+        if not isinstance(kind, str) or kind not in _TYPES:
             raise Refused("unknown_type", "type", str(kind)[:64])
         properties = bytes(call.properties)
         traits = bytes(call.traits)

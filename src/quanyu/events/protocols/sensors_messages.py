@@ -18,7 +18,7 @@ from quanyu.events.contracts import Frame
 from quanyu.events.known import Known, fill
 from quanyu.events.names import LIBRARY_CHANNELS, SENSORS_IDENTITIES, SENSORS_NAMES
 from quanyu.events.protocols.sensors import open_payload
-from quanyu.events.protocols.shared import object_of, splice, traits_and_identifiers, ungrammatical
+from quanyu.events.protocols.shared import object_of, splice, traits_and_identifiers, unforeseen, ungrammatical
 from quanyu.events.rows import MAX_EVENT_BYTES, Draft, Identifier, Origin
 from quanyu.events.values import instant, text
 
@@ -88,10 +88,12 @@ def _read(message: _Message, origin: Origin) -> Draft | Refused:
         return reason
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         return ungrammatical(bytes(message.properties), error)
+    except Exception as error:  # noqa: BLE001 - one event that nobody foresaw must not stop the others
+        return unforeseen(error)
 
 
 def _draft(message: _Message, origin: Origin) -> Draft:
-    kind = message.type
+    kind = message.type if isinstance(message.type, str) else ""
     properties = bytes(message.properties)
     if len(properties) > MAX_EVENT_BYTES:
         raise Refused("too_large", "properties", f"{len(properties)} bytes")

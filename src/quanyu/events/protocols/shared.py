@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from quanyu.events.checks import Refused
 from quanyu.events.names import TRAIT_IDENTIFIERS
 from quanyu.events.rows import Identifier
 from quanyu.events.values import text
+
+log = logging.getLogger(__name__)
 
 _object = msgspec.json.Decoder(dict[str, Any])
 
@@ -73,3 +76,9 @@ def ungrammatical(raw: bytes, error: Exception) -> Refused:
     if any(word in raw for word in (b"NaN", b"Infinity")):
         return Refused("not_a_number", "", str(error))
     return Refused("malformed_json", "", str(error))
+
+
+def unforeseen(error: Exception) -> Refused:
+    """A mistake of ours that one event brought to light: the event is kept, and the log says where to look."""
+    log.error("event_decoding_crashed", exc_info=error)
+    return Refused("unforeseen", "", type(error).__name__)

@@ -5,14 +5,11 @@ import { App, Button, Input, Modal, Radio, Select, Table, Tag } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useSearchParams } from "react-router";
-import { post } from "@/shared/api";
 import { at, integer, percent } from "@/shared/format";
 import { useSession } from "@/shared/session";
 import { Card, Empty, FilterBar, Loaded, Page, sentenceOf } from "@/shared/ui";
-import { arrange } from "./model/layout";
-import { freshConfig } from "./model/graph";
-import { useJourneys } from "./model/queries";
-import type { Journey, JourneySummary, Status } from "./model/types";
+import { createJourney, useJourneys } from "./api";
+import type { JourneyStatus as Status, JourneySummary } from "./types";
 import "./journeys.css";
 
 const STATUSES: Status[] = ["draft", "running", "paused", "ended"];
@@ -111,11 +108,7 @@ function CreateDialog({ open, onClose }: { open: boolean; onClose: () => void })
   const [template, setTemplate] = useState<(typeof TEMPLATES)[number]>("cart");
   const [asked, setAsked] = useState(false);
   const create = useMutation({
-    mutationFn: () => {
-      const trigger = { id: "trigger1", kind: "trigger" as const, config: freshConfig("trigger"), position: { x: 0, y: 0 } };
-      const blank = template === "blank" ? { graph: arrange({ nodes: [trigger], edges: [] }) } : { template };
-      return post<Journey>("/journeys", { name: name.trim(), ...blank });
-    },
+    mutationFn: () => createJourney(name.trim(), template === "blank" ? null : template),
     onSuccess: (journey) => {
       void queries.invalidateQueries({ queryKey: ["journeys"] });
       navigate(`/journeys/${journey.journey_id}`);

@@ -157,9 +157,11 @@ class Events:
 
     @property
     def keys(self) -> KeyIndex:
-        """The index of stored ids. For one process: the worker's."""
+        """The index of stored ids, as it is on disk now. One process at a time may add to it."""
         if self._keys is None:
             self._keys = KeyIndex(self._folder / "keys", self._disk)
+        else:
+            self._keys.refresh()
         return self._keys
 
     def deduplicate(self, batch: Batch) -> Batch:
@@ -194,6 +196,10 @@ class Events:
     def keep_rows(self, table: pa.Table, marker: int) -> None:
         """`keep_keys` of rows that were committed, when their batch is no longer at hand."""
         self.keys.add(keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist()), marker)
+
+    def keep_rows(self, rows: pa.Table, marker: int) -> None:
+        """`keep_keys` of rows that were committed as the batch `marker` before a crash."""
+        self.keys.add(keys_of(rows.column("source").to_pylist(), rows.column("event_id").to_pylist()), marker)
 
     def restore_keys(self, history: History, marker: int) -> int:
         """Make the index of stored ids again from history; the number of ids."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 
+from quanyu.events import errors
 from quanyu.events.bodies import BadEncoding
 from quanyu.events.checks import Refused
 from quanyu.events.contracts import BATCH_SCHEMA, Batch, Frame, Position, Rejected
@@ -48,7 +49,7 @@ class Decoder:
             header = frame.header
             origin = self._origins(header.source, header.received_at)
             if origin is None:
-                raise LookupError(f"the log names source {header.source!r}, which does not exist")
+                raise errors.source_vanished(header.source)
             hour = hour_of(header.received_at)
             if header.replays:
                 replays.append((header.replays, header.source, hour, header.events))

@@ -128,6 +128,18 @@ def source_not_found(source: str) -> NotFound:
     )
 
 
+def source_vanished(source: str) -> Conflict:
+    """The log holds events of a source that state does not know: state is older than the log."""
+    return Conflict(
+        "source_vanished",
+        Label("事件日志里的数据源在状态库中不存在", "The log names a source that state does not know"),
+        detail=Label(
+            f"数据源 {source}：状态库可能来自较旧的备份；请重新建立同名数据源，处理会自动继续",
+            f"Source {source}: state may come from an older backup; make the source again and work goes on",
+        ),
+    )
+
+
 def source_taken(source: str) -> Conflict:
     """The key of the source is in use."""
     return Conflict(

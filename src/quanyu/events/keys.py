@@ -66,10 +66,24 @@ class KeyIndex:
         self._runs: list[_Run] = []
         self._serial = 0
         self.marker = -1
+        self._seen: tuple[int, int] | None = None
         self.complete = self._load()
 
     def __len__(self) -> int:
         return sum(len(run) for run in self._runs)
+
+    def refresh(self) -> None:
+        """Look again if another process wrote the index since: work may have changed hands."""
+        if self._stamp() != self._seen:
+            self._runs, self.marker = [], -1
+            self.complete = self._load()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            found = (self._folder / _MANIFEST).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def fresh(self, keys: Keys) -> npt.NDArray[np.bool_]:
         """Which of `keys` are new: in no run, and the first of their kind among `keys`."""
@@ -140,6 +154,7 @@ class KeyIndex:
         self._disk.sync_folder(self._folder)
         self._runs = runs
         self.marker = marker
+        self._seen = self._stamp()
         used = {run.path.name for run in runs}
         for path in self._folder.glob("run-*"):
             if path.name not in used:
@@ -147,6 +162,7 @@ class KeyIndex:
 
     def _load(self) -> bool:
         """Open what the manifest names; False (and an empty index) when anything of it is missing or wrong."""
+        self._seen = self._stamp()
         try:
             manifest = json.loads((self._folder / _MANIFEST).read_text(encoding="utf-8"))
             if manifest["version"] != _VERSION:

@@ -30,10 +30,12 @@ BASIC = {"Authorization": "Basic " + base64.b64encode(f"{KEY}:".encode()).decode
 class Faulty(Disk):
     failing = False
     faults = 0
+    heal_after = 1 << 30
 
     def sync(self, handle: int) -> None:
         if self.failing:
             self.faults += 1
+            self.failing = self.faults < self.heal_after
             raise OSError(errno.EIO, "Input/output error")
         super().sync(handle)
 
@@ -76,11 +78,10 @@ def test_a_short_trouble_is_waited_out_for_sensors_sdks(world: World, faulty: tu
     now = int(time.time() * 1000)
     message = {"type": "track", "event": "E", "distinct_id": "d", "time": now, "properties": {}}
     data = base64.b64encode(json.dumps(message).encode()).decode()
-    disk.failing = True
-    threading.Timer(0.08, lambda: setattr(disk, "failing", False)).start()
+    disk.failing, disk.heal_after = True, 2
     assert client.post(f"/sa?token={KEY}", data={"data": data}).status_code == 200
-    assert disk.faults >= 1
-    disk.failing = True
+    assert disk.faults == 2
+    disk.failing, disk.heal_after = True, 1 << 30
     assert client.post(f"/sa?token={KEY}", data={"data": data}).status_code == 503
     disk.failing = False
     assert world.drain().table.num_rows == 1

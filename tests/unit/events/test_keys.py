@@ -95,3 +95,14 @@ def test_a_crash_between_run_and_manifest_leaves_the_index_before(tmp_path: Path
 def test_the_source_is_part_of_the_key() -> None:
     one, two = keys_of(["ab", "a"], ["c", "bc"])
     assert one != two
+
+
+def test_a_process_that_takes_over_sees_what_the_other_one_added(tmp_path: Path) -> None:
+    mine, theirs = KeyIndex(tmp_path), KeyIndex(tmp_path)
+    keys = keys_of(["s"] * 4, ["a", "b", "c", "d"])
+    mine.add(keys[:2], 1)
+    theirs.refresh()
+    theirs.add(keys[2:], 2)
+    mine.refresh()
+    assert mine.marker == 2
+    assert not mine.fresh(keys).any()

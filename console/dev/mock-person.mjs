@@ -6,22 +6,22 @@ const days = (count) => iso(NOW.getTime() - count * 86400000);
 export function detail(person, ledger) {
   const identifier = (identifier_id, namespace, zh, en, masked, strength, first, last, made = true) => ({ identifier_id, namespace, namespace_label: label(zh, en), masked, strength, first_seen_at: days(first), last_seen_at: days(last), made });
   const identifiers = [
-    identifier("i1", "household", "家庭号", "Household id", "h:1**4", "strong", 364, 1, false),
-    identifier("i2", "phone", "手机号", "Phone", person.phone ?? "139****7701", "strong", 300, 3),
-    identifier("i3", "unionid", "微信 UnionID", "WeChat UnionID", "oX3f****9kQ", "strong", 210, 2),
-    identifier("i4", "openid", "小程序 OpenID", "Mini-program OpenID", "o7aB****2Lm", "strong", 210, 2),
-    identifier("i5", "external_userid", "企微外部联系人", "WeCom contact", "wmK2****x81", "strong", 120, 9),
-    identifier("i6", "device", "设备", "Device", "iPhone****7F3E", "weak", 88, 6),
-    identifier("i7", "cookie", "浏览器", "Browser cookie", "c-9f****12", "weak", 60, 30),
+    identifier(1, "household", "家庭号", "Household id", "h:1**4", 90, 364, 1, false),
+    identifier(2, "phone", "手机号", "Phone", person.phone ?? "139****7701", 90, 300, 3),
+    identifier(3, "unionid", "微信 UnionID", "WeChat UnionID", "oX3f****9kQ", 90, 210, 2),
+    identifier(4, "openid", "小程序 OpenID", "Mini-program OpenID", "o7aB****2Lm", 90, 210, 2),
+    identifier(5, "external_userid", "企微外部联系人", "WeCom contact", "wmK2****x81", 90, 120, 9),
+    identifier(6, "device", "设备", "Device", "iPhone****7F3E", 30, 88, 6),
+    identifier(7, "cookie", "浏览器", "Browser cookie", "c-9f****12", 30, 60, 30),
   ];
-  const link = (link_id, a, b, rule, zh, en, status, reason, count, name) => ({ link_id, a, b, rule, rule_label: label(zh, en), status: ledger.get(link_id) ?? status, reason, first_at: days(200 - count), count, event: name ? { source: "miniprogram", event_id: `e-${link_id}`, name } : null });
+  const link = (link_id, a, b, rule, zh, en, status, reason, count, name) => ({ link_id, a, b, rule, rule_label: label(zh, en), status: ledger.get(String(link_id)) ?? status, reason, first_at: days(200 - count), count, event: name ? { source: "miniprogram", event_id: `e-${link_id}`, name } : null });
   const links = [
-    link("l1", "i1", "i2", "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 14, "member_registered"),
-    link("l2", "i2", "i3", "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 6, "phone_authorized"),
-    link("l3", "i3", "i4", "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 41, "page_viewed"),
-    link("l4", "i3", "i5", "external_contact", "企微客户资料", "WeCom contact record", "accepted", null, 1, "contact_added"),
-    link("l5", "i4", "i6", "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 9, "page_viewed"),
-    link("l6", "i6", "i7", "same_event", "同一事件中同时出现", "Seen together in one event", "refused", label("超过上限：一台设备最多关联 3 人", "Past the limit: a device is shared by at most 3 people"), 2, "page_viewed"),
+    link(1, 1, 2, "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 14, "member_registered"),
+    link(2, 2, 3, "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 6, "phone_authorized"),
+    link(3, 3, 4, "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 41, "page_viewed"),
+    link(4, 3, 5, "external_contact", "企微客户资料", "WeCom contact record", "accepted", null, 1, "contact_added"),
+    link(5, 4, 6, "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 9, "page_viewed"),
+    link(6, 6, 7, "same_event", "同一事件中同时出现", "Seen together in one event", "refused", label("超过上限：一台设备最多关联 3 人", "Past the limit: a device is shared by at most 3 people"), 2, "page_viewed"),
   ];
   const trait = (name, zh, en, value, personal = false, made = true) => ({ name, label: label(zh, en), value, at: days(40), source: made ? "miniprogram" : "household", personal, made });
   return {

@@ -4,6 +4,8 @@ import { createServer } from "node:http";
 import { between, CATEGORIES, CHANNELS, day, EVENT_NAMES, EVENTS, iso, label, NOW, overview, pick, PEOPLE, PRODUCTS, random, STORES, TAGS } from "./mock-data.mjs";
 import { detail } from "./mock-person.mjs";
 import { accessRoutes } from "./mock-access.mjs";
+import { audienceRoutes } from "./mock-audiences.mjs";
+import { journeyRoutes } from "./mock-journeys.mjs";
 
 const port = Number(process.argv[2] ?? 8600);
 const ledger = new Map();
@@ -54,10 +56,8 @@ const routes = {
   "POST /people/:id/consent": ({ body }) => { ledger.set(`${body.purpose}/${body.channel}`, body.status === "granted" ? "granted" : "denied"); return { consent_id: "c1", at: iso(NOW) }; },
   "GET /events": ({ query }) => page(EVENTS.filter((item) => (!query.get("name") || item.name === query.get("name")) && (!query.get("store_id") || item.store?.store_id === query.get("store_id")) && (!query.get("channel") || item.channel === query.get("channel"))), query, 30),
   "GET /events/names": () => ({ items: EVENT_NAMES, next_cursor: null, total: null }),
-  "GET /audiences": () => ({ items: [{ audience_id: "a1", name: "周末高客单", size: 812 }, { audience_id: "a2", name: "乳品爱好者", size: 430 }], next_cursor: null, total: 2 }),
-  "POST /audiences/count": () => ({ count: 137, total: 2469, at: iso(NOW), took_ms: 12, sentence: label("近 30 天内购买「鲜奶」至少 1 次", "Bought Fluid milk at least once in the last 30 days"), reachable: [], errors: [] }),
-  "GET /journeys": () => ({ items: [{ journey_id: "j1", name: "加购未付挽回", status: "running" }], next_cursor: null, total: 1 }),
-  "GET /predicates/options": ({ query }) => ({ items: query.get("source") === "channels" ? CHANNELS.map((item) => ({ value: item.channel, label: item.label, count: null })) : [] }),
+  ...audienceRoutes(Problem, page),
+  ...journeyRoutes(Problem, page),
   "GET /sources": () => ({ items: SOURCES, next_cursor: null, total: 3 }),
   "POST /sources": ({ body }) => { const made = { ...SOURCES[1], ...body, write_key: "wk_9f2c8b1a77d04e5f", accepted: 0, stored: 0, duplicate: 0, quarantined: 0, pending: 0, last_event_at: null, made: false, protocol: ["segment", "sensors"] }; SOURCES.push(made); return made; },
   "GET /sources/:id/books": () => ({ items: Array.from({ length: 48 }, (_, index) => { const stored = between(120, 900), duplicate = between(0, 30), quarantined = random() < 0.2 ? between(1, 25) : 0; return { hour_at: iso(Math.floor(NOW.getTime() / 3.6e6) * 3.6e6 - index * 3.6e6), accepted: stored + duplicate + quarantined, stored, duplicate, quarantined }; }), next_cursor: null, total: 48 }),

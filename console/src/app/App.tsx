@@ -1,15 +1,15 @@
-import { App as AntApp, ConfigProvider } from "antd";
+import { App as AntApp, Button, ConfigProvider, Skeleton } from "antd";
 import type { Locale } from "antd/es/locale";
 import zhCN from "antd/locale/zh_CN";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Navigate, Route, Routes, useLocation } from "react-router";
+import { Navigate, Route, Routes, useLocation, useNavigate } from "react-router";
 import { Boundary } from "@/app/Boundary";
 import { Shell } from "@/app/Shell";
 import { theme } from "@/app/theme";
 import { ApiError } from "@/shared/api";
 import { SessionProvider, useSessionQuery } from "@/shared/session";
-import { Empty, ErrorState } from "@/shared/ui";
+import { Empty, ErrorState, Page } from "@/shared/ui";
 
 const Login = lazy(() => import("@/features/login"));
 const Overview = lazy(() => import("@/features/overview"));
@@ -50,7 +50,6 @@ export function App() {
 function SignedIn() {
   const session = useSessionQuery();
   const { pathname, search } = useLocation();
-  const { t } = useTranslation("shell");
   if (session.isPending) return <p className="boot">…</p>;
   if (session.isError) {
     if (session.error instanceof ApiError && session.error.status === 401)
@@ -61,7 +60,7 @@ function SignedIn() {
     <SessionProvider session={session.data}>
       <Shell>
         <Boundary key={pathname}>
-          <Suspense fallback={<p className="boot">…</p>}>
+          <Suspense fallback={<PageSkeleton />}>
             <Routes>
               <Route path="/" element={<Navigate to={session.data.permissions.includes("analytics.read") ? "/overview" : "/people"} replace />} />
               <Route path="/overview" element={<Overview />} />
@@ -75,11 +74,44 @@ function SignedIn() {
               <Route path="/sends" element={<Sends />} />
               <Route path="/sources" element={<Sources />} />
               <Route path="/settings" element={<Settings />} />
-              <Route path="*" element={<Empty title={t("states.notFound")} />} />
+              <Route path="*" element={<NotFound />} />
             </Routes>
           </Suspense>
         </Boundary>
       </Shell>
     </SessionProvider>
+  );
+}
+
+/** The shape of a page while its code is on the way. */
+function PageSkeleton() {
+  const { t } = useTranslation("shell");
+  return (
+    <main className="page" id="main" aria-busy="true" aria-label={t("states.loading")}>
+      <Skeleton active title={{ width: 180 }} paragraph={{ rows: 1, width: 320 }} />
+      <div className="card card-body">
+        <Skeleton active title={false} paragraph={{ rows: 8 }} />
+      </div>
+    </main>
+  );
+}
+
+function NotFound() {
+  const navigate = useNavigate();
+  const { t } = useTranslation("shell");
+  return (
+    <Page title={t("states.notFound")}>
+      <section className="card">
+        <Empty
+          title="404"
+          hint={t("states.notFoundHint")}
+          action={
+            <Button type="primary" onClick={() => void navigate("/")}>
+              {t("states.home")}
+            </Button>
+          }
+        />
+      </section>
+    </Page>
   );
 }

@@ -1,8 +1,10 @@
+import { GlobalOutlined } from "@ant-design/icons";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Alert, Button, Form, Input } from "antd";
 import { useTranslation } from "react-i18next";
 import { useNavigate, useSearchParams } from "react-router";
 import { language, switchLanguage } from "@/app/i18n";
+import { Wheel } from "@/features/login/Wheel";
 import { ApiError, post, setCsrf } from "@/shared/api";
 import { useSessionQuery, type Session } from "@/shared/session";
 import { sentenceOf } from "@/shared/ui";
@@ -12,6 +14,8 @@ interface Fields {
   username: string;
   password: string;
 }
+
+const STEPS = ["collect", "resolve", "profile", "select", "decide", "reach", "measure"] as const;
 
 export default function Login() {
   const { t } = useTranslation("login");
@@ -33,44 +37,48 @@ export default function Login() {
   return (
     <div className="login">
       <section className="login-pitch">
-        <img src="/favicon.svg" alt="" width={52} height={52} />
-        <h1>{t("title")}</h1>
-        <p>{t("pitch")}</p>
-        <ol className="wheel" aria-label={t("wheel")}>
-          {(["collect", "resolve", "profile", "select", "decide", "reach", "measure"] as const).map((step) => (
-            <li key={step}>{t(`steps.${step}`)}</li>
-          ))}
-        </ol>
+        <p className="login-logo">
+          <img src="/favicon.svg" alt="" width={36} height={36} />
+          <span>{t("shell:product")}</span>
+        </p>
+        <Wheel label={t("wheel")} steps={STEPS.map((step) => t(`steps.${step}`))} centre={t("centre")} />
+        <div className="login-words">
+          <h1>{t("title")}</h1>
+          <p>{t("pitch")}</p>
+        </div>
       </section>
-      <main className="login-form">
-        <Button type="text" className="login-language" onClick={() => void switchLanguage(language() === "en" ? "zh" : "en")}>
+      <main className="login-side">
+        <Button type="text" className="login-language" icon={<GlobalOutlined />} onClick={() => void switchLanguage(language() === "en" ? "zh" : "en")}>
           {language() === "en" ? "中文" : "English"}
         </Button>
-        <h2>{t("signIn")}</h2>
-        {signIn.isError ? <Alert type="error" showIcon title={sentenceOf(signIn.error, t("failed"))} role="alert" /> : null}
-        {hint ? (
-          <Alert
-            type="info"
-            showIcon
-            title={t("demo", { ...hint })}
-            action={
-              <Button size="small" data-testid="demo-fill" onClick={() => form.setFieldsValue(hint)}>
-                {t("fill")}
-              </Button>
-            }
-          />
-        ) : null}
-        <Form form={form} layout="vertical" size="large" requiredMark={false} onFinish={(fields: Fields) => signIn.mutate(fields)}>
-          <Form.Item name="username" label={t("username")} rules={[{ required: true, message: t("needed") }]}>
-            <Input autoComplete="username" autoFocus data-testid="username" />
-          </Form.Item>
-          <Form.Item name="password" label={t("password")} rules={[{ required: true, message: t("needed") }]}>
-            <Input.Password autoComplete="current-password" data-testid="password" />
-          </Form.Item>
-          <Button type="primary" htmlType="submit" block loading={signIn.isPending} data-testid="sign-in">
-            {t("signIn")}
-          </Button>
-        </Form>
+        <div className="login-form">
+          <h2>{t("welcome")}</h2>
+          <p className="login-note">{t("welcomeNote")}</p>
+          {signIn.isError ? <Alert type="error" showIcon title={sentenceOf(signIn.error, t("failed"))} role="alert" /> : null}
+          {hint ? (
+            <Alert
+              type="info"
+              showIcon
+              title={t("demo", { ...hint })}
+              action={
+                <Button size="small" data-testid="demo-fill" onClick={() => form.setFieldsValue(hint)}>
+                  {t("fill")}
+                </Button>
+              }
+            />
+          ) : null}
+          <Form form={form} layout="vertical" size="large" requiredMark={false} onFinish={(fields: Fields) => signIn.mutate(fields)}>
+            <Form.Item name="username" label={t("username")} rules={[{ required: true, message: t("needed") }]}>
+              <Input autoComplete="username" autoFocus data-testid="username" />
+            </Form.Item>
+            <Form.Item name="password" label={t("password")} rules={[{ required: true, message: t("needed") }]}>
+              <Input.Password autoComplete="current-password" data-testid="password" />
+            </Form.Item>
+            <Button type="primary" htmlType="submit" block loading={signIn.isPending} data-testid="sign-in">
+              {t("signIn")}
+            </Button>
+          </Form>
+        </div>
       </main>
     </div>
   );

@@ -30,7 +30,6 @@ function report() {
   };
 }
 
-const connections = [["wecom-main", "wecom", "企业微信（本地沙箱）", "企业微信", "WeCom", true], ["crm-webhook", "webhook", "CRM 推送", "Webhook", "Webhook", true], ["sms-old", "sms", "短信（旧）", "短信", "SMS", false]].map(([connection, kind, name, zh, en, enabled]) => ({ connection, kind, name, label: label(zh, en), enabled, config: {}, status: { ok: enabled, message: label(enabled ? "正常" : "已停用", enabled ? "Fine" : "Off"), checked_at: iso(NOW) }, sent_24h: 312 }));
 const templates = [{ template_id: "tp1", name: "加购提醒（带券）", kind: "card", text: "{{name}}，购物车里的好物还在等你，送你{{coupon.name}}，{{store}}与小程序通用。", card: { title: "你的购物车还有好物未付款", page: "pages/cart/index", image: null } }, { template_id: "tp2", name: "加购提醒", kind: "text", text: "{{name}}，购物车里的好物库存不多了，去看看吧。", card: null }];
 const coupons = [{ coupon_id: "cp1", name: "满 200 减 20", kind: "amount_off", value: 2000, threshold: 20000, currency: "USD", total: 5000, issued: 897, redeemed: 143, per_person: 1, valid_days: 7 }];
 const STATUSES = ["accepted", "accepted", "accepted", "suppressed", "unknown", "rejected", "deferred", "held_out"];
@@ -59,7 +58,6 @@ export function journeyRoutes(Problem, page) {
     "PUT /templates/:id": ({ id, body }) => Object.assign(templates.find((each) => each.template_id === id), body),
     "GET /coupons/definitions": () => ({ items: coupons, next_cursor: null, total: coupons.length }),
     "POST /coupons/definitions": ({ body }) => { const made = { coupon_id: `cp${coupons.length + 1}`, currency: "USD", issued: 0, redeemed: 0, ...body }; coupons.push(made); return made; },
-    "GET /connections": () => ({ items: connections, next_cursor: null, total: connections.length }),
     "GET /sends": ({ query }) => page(sends.filter((each) => ["status", "reason"].every((key) => !query.get(key) || each[key] === query.get(key))), query, 20),
     "GET /sends/summary": () => ({ by_status: [...new Set(STATUSES)].map((status) => ({ status, count: sends.filter((each) => each.status === status).length })), suppressed: suppressed.map(({ reason, label: name, count }) => ({ reason, label: name, count })), unknown: sends.filter((each) => each.status === "unknown").length }),
     "GET /sends/:id": ({ id }) => { const found = sends.find((each) => each.effect_id === id); return { ...found, history: [["intended", found.created_at, "旅程节点产生"], ["claimed", found.claimed_at, "通过授权与频控检查"], ...(found.submitted_at ? [["submitted", found.submitted_at, "已交给企业微信"]] : []), [found.status, found.settled_at ?? found.claimed_at, found.reason_label?.zh ?? ""]].map(([status, at, detail]) => ({ at, status, detail })), content: templates[between(0, 1)].text }; },

@@ -1,7 +1,7 @@
 // A development server that answers like the product's API, so that pages can be made without a backend.
 // Never shipped and never tested against; `node dev/mock-server.mjs [port]`, then `npm run dev`.
 import { createServer } from "node:http";
-import { between, CATEGORIES, CHANNELS, day, EVENT_NAMES, EVENTS, iso, label, NOW, overview, pick, PEOPLE, PRODUCTS, random, STORES, TAGS } from "./mock-data.mjs";
+import { between, CATEGORIES, day, EVENT_NAMES, EVENTS, iso, label, NOW, overview, pick, PEOPLE, PRODUCTS, random, STORES, TAGS } from "./mock-data.mjs";
 import { detail } from "./mock-person.mjs";
 import { accessRoutes } from "./mock-access.mjs";
 import { audienceRoutes } from "./mock-audiences.mjs";

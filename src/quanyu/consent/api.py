@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import sqlalchemy as sa
 
@@ -30,7 +28,7 @@ from quanyu.consent.contracts import (
 from quanyu.consent.errors import person_without_identifier, word_unknown
 from quanyu.consent.tables import consent_lift, consent_state
 from quanyu.identity.api import Identity
-from quanyu.identity.contracts import PersonRef
+from quanyu.identity.contracts import PersonRef, Resolved
 from quanyu.kernel.clock import Clock
 from quanyu.storage.bulk import rows
 from quanyu.storage.outbox import publish
@@ -53,13 +51,13 @@ class Consent:
         self._audit = audit
 
     # --------------------------------------------------------------------------------------------- taking down
-    def apply(self, tx: sa.Connection, batch: pa.Table, anchor_id: npt.NDArray[np.int64]) -> Applied:
-        """Take down what the events of a micro-batch say of consent; `anchor_id` as identity resolved them.
+    def apply(self, tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> Applied:
+        """Take down what the events of a micro-batch say of consent, for the people they were resolved to.
 
         Statements of events that belong to nobody, and grants without a known purpose and channel, are counted
         as unplaced and change nothing.
         """
-        said, unplaced = statements.read(batch, anchor_id)
+        said, unplaced = statements.read(batch, resolved.anchor_id)
         entries = 0
         for brand_id, own in said.items():
             entries += len(self.record(tx, brand_id, own))

@@ -25,6 +25,9 @@ def record(tx: sa.Connection, given: Sequence[Home]) -> set[int]:
         known = best.get(key)
         if known is None or _beats(home, known):
             best[key] = home
+    for place, before in _stored(tx, {key[0] for key in best}).items():
+        if place in best and not _beats(best[place], before):
+            del best[place]
     values = [
         {
             "identifier_id": home.identifier_id,
@@ -35,28 +38,32 @@ def record(tx: sa.Connection, given: Sequence[Home]) -> set[int]:
         }
         for home in best.values()
     ]
-    table = identifier_home.c
-    at: sa.ColumnElement[int] = sa.literal_column("excluded.at", sa.BigInteger)
-    value: sa.ColumnElement[str] = sa.literal_column("excluded.value", sa.Text)
-    stored = sa.type_coerce(table.at, sa.BigInteger)
-    tie = (at == stored) & (value < table.value)
-    newer, older = (at > stored) | tie, (at < stored) | tie
-    keys = [table.identifier_id.name, table.kind.name, table.declared.name]
-    for declared, wins in ((True, newer), (False, older)):
-        own = [value for value in values if value["declared"] is declared]
-        upsert(tx, identifier_home, own, keys, ["value", "at"], where=wins)
-    wanted = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in {key[0] for key in best}])
-    people = {
-        int(number)
-        for number in tx.execute(
-            sa.select(identifier.c.person_id)
-            .join_from(wanted, identifier, identifier.c.identifier_id == wanted.c.identifier_id)
-            .distinct()
-        ).scalars()
-    }
-    people.discard(0)
+    upsert(tx, identifier_home, values, ["identifier_id", "kind", "declared"], ["value", "at"])
+    people = _people(tx, {key[0] for key in best})
     derive(tx, people)
     return people
+
+
+def _stored(tx: sa.Connection, numbers: Iterable[int]) -> dict[tuple[int, str, bool], Home]:
+    wanted = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in numbers])
+    table = identifier_home.c
+    found = tx.execute(
+        sa.select(
+            table.identifier_id, table.kind, table.value, sa.type_coerce(table.at, sa.BigInteger), table.declared
+        ).join_from(wanted, identifier_home, table.identifier_id == wanted.c.identifier_id)
+    )
+    return {(row[0], row[1], bool(row[4])): Home(*row) for row in found}
+
+
+def _people(tx: sa.Connection, numbers: Iterable[int]) -> set[int]:
+    wanted = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in numbers])
+    statement = (
+        sa.select(identifier.c.person_id)
+        .distinct()
+        .join_from(wanted, identifier, identifier.c.identifier_id == wanted.c.identifier_id)
+        .where(identifier.c.person_id > 0)
+    )
+    return {int(number) for number in tx.execute(statement).scalars()}
 
 
 def _beats(one: Home, other: Home) -> bool:

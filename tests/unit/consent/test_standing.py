@@ -135,7 +135,7 @@ def test_events_are_taken_down_with_their_anchor(identity: Identity, consent: Co
     with consent.state.write() as tx:
         table = batch(events)
         resolved = identity.resolve(tx, table)
-        applied = consent.apply(tx, table, resolved.anchor_id)
+        applied = consent.apply(tx, table, resolved)
         news = [one.payload for one in take(tx, "test", ("consent_changed",))]
         entry = tx.execute(sa.select(consent_entry).order_by(consent_entry.c.seq)).first()
     assert (applied.entries, applied.unplaced) == (2, 2)  # a grant without a channel and an event of nobody

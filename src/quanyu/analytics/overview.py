@@ -79,22 +79,20 @@ class Computing:
     def totals(self, rows: Rows) -> Totals:
         """The counts of the rows' period."""
         orders, visits = rows.orders(), rows.visits()
-        counted = self._run(
-            orders.aggregate(
-                amount=orders.amount.sum().coalesce(0), orders=orders.count(), buyers=orders.person_id.nunique()
+        buyers = orders.group_by("person_id").aggregate(  # orders of nobody make one row without a person
+            amount=orders.amount.sum().coalesce(0), orders=orders.count(), days=orders.day.nunique()
+        )
+        sold = self._run(
+            buyers.aggregate(
+                amount=buyers.amount.sum().coalesce(0),
+                orders=buyers.orders.sum().coalesce(0),
+                buyers=buyers.person_id.count(),
+                repeaters=(buyers.person_id.notnull() & (buyers.days >= 2)).cast("int64").sum().coalesce(0),
             )
         )[0]
-        visitors = self._run(visits.aggregate(visitors=visits.person_id.nunique()))[0]
-        known = orders.filter(orders.person_id.notnull())
-        days = known.group_by("person_id").aggregate(days=known.day.nunique())
-        again = days.filter(days.days >= 2)
-        repeaters = self._run(again.aggregate(n=again.count()))[0]
+        came = self._run(visits.aggregate(visitors=visits.person_id.nunique()))[0]
         return Totals(
-            int(counted["amount"]),
-            int(counted["orders"]),
-            int(counted["buyers"]),
-            int(visitors["visitors"]),
-            int(repeaters["n"]),
+            int(sold["amount"]), int(sold["orders"]), int(sold["buyers"]), int(came["visitors"]), int(sold["repeaters"])
         )
 
     def trend(self) -> tuple[TrendPoint, ...]:
@@ -151,19 +149,19 @@ class Computing:
     def people(self) -> People:
         """New, active and returning people, and the pyramid."""
         q, scope = self.question, self.scope
-        trees = {
-            "active": drills.visitors(scope, q),
-            "new": drills.new_visitors(scope, q),
-            "returning": drills.returning_visitors(scope, q),
-        }
-        sets = {key: self._tree(tree) for key, tree in trees.items()}
+        active, before = self._tree(drills.visitors(scope, q)), self._tree(drills.visitors_before(scope, q))
         return People(
             len(self.visible),
-            len(sets["new"]),
-            len(sets["active"]),
-            len(sets["returning"]),
+            active.difference_cardinality(before),
+            len(active),
+            active.intersection_cardinality(before),
             self.pyramid(),
-            {key: drills.people(tree) for key, tree in trees.items()} | {"total": drills.people(rule("anyone"))},
+            {
+                "total": drills.people(rule("anyone")),
+                "new": drills.people(drills.new_visitors(scope, q)),
+                "active": drills.people(drills.visitors(scope, q)),
+                "returning": drills.people(drills.returning_visitors(scope, q)),
+            },
         )
 
     def pyramid(self) -> tuple[Level, ...]:

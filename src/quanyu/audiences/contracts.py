@@ -12,6 +12,7 @@ from pyroaring import BitMap
 
 from quanyu.access.contracts import Scope
 from quanyu.audiences.errors import RuleError
+from quanyu.consent.contracts import ANY, CHANNELS
 from quanyu.kernel.label import Label
 
 AUDIENCE_CHANGED = "audience_changed"
@@ -140,13 +141,6 @@ class PersonCards(Protocol):
         ...
 
 
-# Through which channels marketing can reach people; the words that consent uses.
-REACH_CHANNELS: dict[str, Label] = {
-    "wecom": Label("企业微信", "WeCom"),
-    "sms": Label("短信", "SMS"),
-    "official_account": Label("公众号", "Official account"),
-    "mini_program": Label("小程序", "Mini program"),
-    "email": Label("邮件", "Email"),
-    "ads": Label("广告", "Ads"),
-}
+# Through which channels marketing can reach people by name; a webhook reaches a system.
+REACH_CHANNELS: dict[str, Label] = {key: label for key, label in CHANNELS.items() if key not in {ANY, "webhook"}}
 REACH_PURPOSE = "marketing"

@@ -108,7 +108,7 @@ class Evaluator:
         for aggregates in history_sets.together(of_history):
             if cancelled():
                 raise CountCancelled(title=Label("已取消", "Cancelled"))
-            scanned = history_sets.people(self._engine, scope.brand, aggregates, within)
+            scanned = history_sets.people(self._engine, scope, aggregates, within)
             found.update(dict[Primitive, BitMap](scanned.items()))
         if cancelled():
             raise CountCancelled(title=Label("已取消", "Cancelled"))

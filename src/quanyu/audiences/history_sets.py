@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
+from quanyu.access.contracts import Scope
 from quanyu.audiences.bitmaps import from_ids, to_ids
 from quanyu.audiences.primitives import EventAggregate, EventFilter, Scalar
 from quanyu.storage.engine import Engine, json_text
@@ -48,10 +49,10 @@ def together(aggregates: Sequence[EventAggregate]) -> list[list[EventAggregate]]
 
 
 def people(
-    engine: Engine, brand: str, aggregates: Sequence[EventAggregate], within: BitMap | None
+    engine: Engine, scope: Scope, aggregates: Sequence[EventAggregate], within: BitMap | None
 ) -> dict[EventAggregate, BitMap]:
     """The people of each of the conditions, which must be `together`, from one scan."""
-    answer = engine.run(expression(engine, brand, aggregates, within))
+    answer = engine.run(expression(engine, scope, aggregates, within))
     ids = answer.column("person_id").to_numpy()
     if len(aggregates) == 1:
         return {aggregates[0]: from_ids(ids)}
@@ -62,14 +63,14 @@ def _mask(answer: pa.Table, number: int) -> Any:
     return answer.column(f"is_{number}").fill_null(False).to_numpy(zero_copy_only=False)
 
 
-def expression(engine: Engine, brand: str, aggregates: Sequence[EventAggregate], within: BitMap | None = None) -> Any:
+def expression(engine: Engine, scope: Scope, aggregates: Sequence[EventAggregate], within: BitMap | None = None) -> Any:
     """One row per person who fulfils at least one of the conditions: `person_id`, then `is_0`, `is_1`, …
 
     `is_n` is left out when there is one condition only.
     """
-    rows = _rows(engine, brand, aggregates, within)
+    rows = _rows(engine, scope, aggregates, within)
     if len(aggregates) == 1:
-        return _one(engine, brand, rows, aggregates[0])
+        return _one(engine, scope.brand, rows, aggregates[0])
     measures, answers = {}, {}
     for i, aggregate in enumerate(aggregates):
         mine = _all([rows.person_id > 0, *_matching(rows, aggregate)])
@@ -85,11 +86,17 @@ def expression(engine: Engine, brand: str, aggregates: Sequence[EventAggregate],
     return answered.filter(anywhere)
 
 
-def _rows(engine: Engine, brand: str, aggregates: Sequence[EventAggregate], within: BitMap | None) -> Any:
-    """Events of the brand, the name and the widest window, of somebody; few columns."""
+def _rows(engine: Engine, scope: Scope, aggregates: Sequence[EventAggregate], within: BitMap | None) -> Any:
+    """Events of the scope, the name and the widest window, of somebody.
+
+    A caller who sees some stores is told nothing of what happened in others: those rows do not count.
+    """
     table = engine.events()
     first = aggregates[0]
-    conditions = [table.brand == brand, table.person_id > 0]
+    conditions = [table.brand == scope.brand, table.person_id > 0]
+    if scope.store_ids is not None:
+        mine = table.store_id.isin(sorted(scope.store_ids)) if scope.store_ids else ibis.literal(False)
+        conditions.append(table.store_id.isnull() | mine)
     if len(first.names) == 1:
         conditions.append(table.name == first.names[0])
     elif first.names:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quanyu.access.contracts import Scope
-from quanyu.events.contracts import CHANNELS
+from quanyu.consent import contracts as consent
+from quanyu.events import contracts as events
 from quanyu.kernel.errors import NotFound
 from quanyu.kernel.label import Label, same
 
@@ -55,11 +56,19 @@ class FixedOptions:
         return {key: self._labels[key] for key in keys if key in self._labels}
 
 
+# `channels` are those that events come through, `consent_channels` those that people consent to be contacted through.
+_FIXED: dict[str, OptionSource] = {
+    "channels": FixedOptions(events.CHANNELS),
+    "consent_channels": FixedOptions({key: label for key, label in consent.CHANNELS.items() if key != consent.ANY}),
+    "purposes": FixedOptions(consent.PURPOSES),
+}
+
+
 class OptionSources:
     """The sources by name."""
 
     def __init__(self, sources: Mapping[str, OptionSource] | None = None) -> None:
-        self._sources: dict[str, OptionSource] = {"channels": FixedOptions(CHANNELS), **(sources or {})}
+        self._sources: dict[str, OptionSource] = {**_FIXED, **(sources or {})}
 
     def offer(self, name: str, source: OptionSource) -> None:
         """Register a source; the composition root does, once each."""

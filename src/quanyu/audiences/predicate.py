@@ -38,7 +38,7 @@ FieldType = Literal[
     "channel",
 ]
 
-# Where the choices of a type come from; `closed` sources refuse a value that they do not have.
+# Where the choices of a type come from. Closed sources (below) refuse a value that they do not have.
 SOURCE_OF_TYPE: Mapping[str, str] = {
     "event": "events",
     "trait": "traits",
@@ -51,7 +51,8 @@ SOURCE_OF_TYPE: Mapping[str, str] = {
     "channel": "channels",
     "filters": "properties",
 }
-CLOSED_SOURCES = frozenset({"tags", "products", "categories", "stores", "audiences", "purposes", "channels"})
+# A product or store that the catalogue lacks can still have been bought, or bought in: those sources are open.
+CLOSED_SOURCES = frozenset({"tags", "categories", "audiences", "purposes", "consent_channels"})
 
 
 @dataclass(frozen=True, slots=True)

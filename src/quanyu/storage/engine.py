@@ -22,6 +22,7 @@ from pyroaring import BitMap
 from quanyu.storage.history import History
 
 EVENTS = "events"
+_KNOWN_TABLES = 32
 
 # Spark's function, and the one way to read a JSON text that means the same on both engines: Ibis's own unwrapping
 # of JSON strings does not run on Spark. `$['key']` may hold dots and spaces; DuckDB spells that `$."key"`.
@@ -29,8 +30,8 @@ _GET_JSON_OBJECT = """CREATE OR REPLACE MACRO get_json_object(document, path)
     AS json_extract_string(document, '$."' || path[4:-3] || '"')"""
 
 
-@ibis.udf.scalar.builtin(name="get_json_object")
-def _get_json_object(document: str, path: str) -> str:
+@ibis.udf.scalar.builtin(name="get_json_object")  # type: ignore[untyped-decorator]
+def _get_json_object(document: str, path: str) -> str:  # type: ignore[empty-body]
     """The scalar at `path` as text; NULL where there is none."""
 
 
@@ -113,11 +114,10 @@ class DuckDBEngine:
         with self._lock:
             name = self._events_view()
             moved = self._load("moved", self._moved) if self._moved else None
-        backend = self._backend()
-        table = backend.table(name)
+        table = self._table(name)
         if moved is None:
             return table
-        moves = backend.table(moved)
+        moves = self._table(moved)
         joined = table.left_join(moves, table.anchor_id == moves.moved_anchor)
         person = ibis.coalesce(joined.moved_person, joined.person_id)
         return joined.mutate(person_id=person).drop("moved_anchor", "moved_person")
@@ -127,7 +127,7 @@ class DuckDBEngine:
         with self._lock:
             view = self._load(f"dim_{name}", self._dimensions[name], keep_empty=True)
         assert view is not None
-        return self._backend().table(view)
+        return self._table(view)
 
     def run(self, expression: Any) -> pa.Table:
         """The rows of an expression as an Arrow table."""
@@ -154,6 +154,15 @@ class DuckDBEngine:
         if backend is None:
             backend = self._local.backend = ibis.duckdb.from_connection(self._root.cursor())
         return backend
+
+    def _table(self, name: str) -> Table:
+        """A table or view by name. Its columns are asked for once per thread: asking opens every file of a view."""
+        known: dict[str, Table] | None = getattr(self._local, "tables", None)
+        if known is None or len(known) > _KNOWN_TABLES:
+            known = self._local.tables = {}
+        if name not in known:
+            known[name] = self._backend().table(name)
+        return known[name]
 
     def _events_view(self) -> str:
         snapshot = self._history.snapshot(EVENTS)

@@ -196,6 +196,19 @@ def test_a_store_sees_only_its_own_people_in_every_number(there: Fixture) -> Non
     assert there.door.options.search("audiences", there.north.scope, "", {})[0].count is None
 
 
+def test_what_happened_in_other_stores_does_not_count_for_a_store(there: Fixture) -> None:
+    here, elsewhere, online = (
+        event_table(World([Person(1, [event("order_paid", AT - DAY, store_id=store)])]))
+        for store in ("north", "south", None)
+    )
+    bought = rule("performed", event="order_paid")
+    for version, (data, expected) in enumerate([(elsewhere, (1, 0)), (online, (1, 1)), (here, (1, 1))], 1):
+        there.history.append("events", data, app="stores", version=version)
+        assert (there.door.count(bought, SCOPE).count, there.door.count(bought, there.north.scope).count) == expected
+    where = rule("performed", event="order_paid", where=[{"property": "store_id", "operator": "eq", "value": "south"}])
+    assert (there.door.count(where, SCOPE).count, there.door.count(where, there.north.scope).count) == (1, 0)
+
+
 def test_another_brand_sees_nothing(there: Fixture) -> None:
     made = there.make(VIEWED)
     stranger = Scope(2, "other", time_zone="Asia/Shanghai")

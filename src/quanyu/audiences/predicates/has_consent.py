@@ -18,7 +18,7 @@ class HasConsent(Predicate):
     group = Label("授权", "Consent")
     form = (
         FormField("purpose", "purpose", Label("用途", "Purpose"), required=False, default="marketing"),
-        FormField("channel", "channel", Label("渠道", "Channel")),
+        FormField("channel", "channel", Label("渠道", "Channel"), options_source="consent_channels"),
     )
 
     purpose: Key = "marketing"
@@ -28,5 +28,5 @@ class HasConsent(Predicate):
         return SetMember("consent", (self.purpose, self.channel))
 
     def sentence(self, names: Names) -> Label:
-        purpose, channel = names.of("purposes", self.purpose), names.of("channels", self.channel)
+        purpose, channel = names.of("purposes", self.purpose), names.of("consent_channels", self.channel)
         return Label(f"同意通过{channel.zh}用于{purpose.zh}", f"consents to {purpose.en} through {channel.en}")

@@ -197,10 +197,6 @@ class Events:
         """`keep_keys` of rows that were committed, when their batch is no longer at hand."""
         self.keys.add(keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist()), marker)
 
-    def keep_rows(self, rows: pa.Table, marker: int) -> None:
-        """`keep_keys` of rows that were committed as the batch `marker` before a crash."""
-        self.keys.add(keys_of(rows.column("source").to_pylist(), rows.column("event_id").to_pylist()), marker)
-
     def restore_keys(self, history: History, marker: int) -> int:
         """Make the index of stored ids again from history; the number of ids."""
 

@@ -41,7 +41,6 @@ from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.ids import Ids
 from quanyu.kernel.label import Label
 from quanyu.storage.bulk import rows, upsert
-from quanyu.storage.schema import outbox
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
@@ -145,10 +144,9 @@ class Identity:
         )
 
     def moved_token(self) -> str:
-        """A token that changes whenever `moved` may: the newest news of moved people."""
+        """A token that changes whenever `moved` may."""
         with self.state.read() as tx:
-            newest = sa.select(sa.func.max(outbox.c.seq)).where(outbox.c.topic == "people_moved")
-            return str(tx.execute(newest).scalar() or 0)
+            return str(sequences.peek(tx, "moves"))
 
     # ------------------------------------------------------------------------------------------ looking people up
     def visible_people(self, scope: Scope) -> sa.Select[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from quanyu.identity.policies import PolicyBook
 from quanyu.identity.resolution import I64
-from quanyu.identity.values import Normal, Refused, normalise
+from quanyu.identity.values import BLOCKED, Refused, normalise
 from quanyu.storage.vault import Vault
 
 
@@ -63,57 +63,61 @@ def read(table: pa.Table, book: PolicyBook, vault: Vault, region: Callable[[int]
 
     refused: Counter[tuple[str, str]] = Counter()
     times = np.bincount(mention)
-    normal: list[tuple[int, str, Normal] | None] = []
-    for i, code in enumerate(distinct.tolist()):
-        rest, value_code = divmod(code, len(values))
-        brand_id, namespace_code = divmod(rest, len(namespaces))
-        namespace = namespaces[namespace_code]
-        outcome = _normal(book, namespace, values[value_code], region(brand_id))
-        if isinstance(outcome, Refused):
-            refused[namespace or "", outcome.reason] += int(times[i])
-            normal.append(None)
-        else:
-            assert namespace is not None
-            normal.append((brand_id, namespace, outcome))
-    seen, place = _distinct(normal, vault)
+    seen: list[Seen] = []
+    place = np.full(distinct.size, -1, np.int64)
+    # Sorted by brand, then namespace: each stretch of one kind is normalised and hashed in one go.
+    kind, value_code = np.divmod(distinct, len(values))
+    starts = np.flatnonzero(np.concatenate([[True], kind[1:] != kind[:-1]]))
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), distinct.size], strict=True):
+        brand_id, namespace_code = divmod(int(kind[start]), len(namespaces))
+        texts = [values[code] for code in value_code[start:end].tolist()]
+        spots = _stretch(
+            book, vault, brand_id, namespaces[namespace_code], texts, region(brand_id), seen, refused, times[start:end]
+        )
+        place[start:end] = spots
     which = place[mention]
     kept = which >= 0
     pairs = np.unique(row[kept] * max(len(seen), 1) + which[kept])
     return Mentions(seen, pairs // max(len(seen), 1), pairs % max(len(seen), 1), refused)
 
 
+def _stretch(
+    book: PolicyBook,
+    vault: Vault,
+    brand_id: int,
+    namespace: str | None,
+    texts: list[str | None],
+    region: str,
+    seen: list[Seen],
+    refused: Counter[tuple[str, str]],
+    times: I64,
+) -> list[int]:
+    """Add the distinct identifiers of one kind to `seen`; for each text its position there (-1: no identifier)."""
+    policy = book.get(namespace)
+    if policy is None or namespace is None:
+        refused[namespace or "", "unknown_namespace"] += int(times.sum())
+        return [-1] * len(texts)
+    found: dict[str, int] = {}
+    spots = []
+    base = len(seen)
+    for i, text in enumerate(texts):
+        form = BLOCKED if text is None else normalise(policy, text, region)
+        if isinstance(form, Refused):
+            refused[namespace, form.reason] += int(times[i])
+            spots.append(-1)
+        else:
+            spots.append(base + found.setdefault(form.value, len(found)))
+    hashes = vault.index_many(brand_id, ((namespace, value) for value in found))
+    issuers = (
+        [value.partition(":")[0] if ":" in value else "" for value in found] if policy.issuer else [""] * len(found)
+    )
+    seen.extend(
+        Seen(brand_id, namespace, issuer, value, text)
+        for value, issuer, text in zip(found, issuers, hashes, strict=True)
+    )
+    return spots
+
+
 def _coded(column: pa.Array) -> tuple[list[str | None], I64]:
     encoded = column.dictionary_encode(null_encoding="encode")
     return encoded.dictionary.to_pylist(), encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def _normal(book: PolicyBook, namespace: str | None, value: str | None, region: str) -> Normal | Refused:
-    if namespace is None or namespace not in book:
-        return Refused("unknown_namespace")
-    return Refused("blocked") if value is None else normalise(book[namespace], value, region)
-
-
-def _distinct(normal: list[tuple[int, str, Normal] | None], vault: Vault) -> tuple[list[Seen], I64]:
-    """Distinct normal forms with their hashes, and for each input its position among them (-1: none)."""
-    found: dict[tuple[int, str, str], int] = {}
-    issuers: list[str] = []
-    place = np.full(len(normal), -1, np.int64)
-    for i, item in enumerate(normal):
-        if item is not None:
-            brand_id, namespace, form = item
-            at = found.setdefault((brand_id, namespace, form.value), len(found))
-            if at == len(issuers):
-                issuers.append(form.issuer)
-            place[i] = at
-    keys = list(found)
-    hashes: list[Any] = [None] * len(keys)
-    for brand_id in {key[0] for key in keys}:
-        own = [i for i, key in enumerate(keys) if key[0] == brand_id]
-        made = vault.index_many(brand_id, ((keys[i][1], keys[i][2]) for i in own))
-        for i, text in zip(own, made, strict=True):
-            hashes[i] = text
-    seen = [
-        Seen(brand_id, namespace, issuer, value, text)
-        for (brand_id, namespace, value), issuer, text in zip(keys, issuers, hashes, strict=True)
-    ]
-    return seen, place

@@ -157,7 +157,11 @@ def crowded(evidence: Evidence, kinds: Kinds) -> tuple[I8, I64]:
     # Distant ends get positions after the loaded ones.
     distant, distant_at = np.unique(evidence.half_key, return_inverse=True)
     span = n + distant.size
-    pairs = np.unique(np.concatenate([a * span + b, b * span + a, evidence.half * span + n + distant_at]))
+    node = np.concatenate([a, b, evidence.half])
+    neighbour = np.concatenate([b, a, n + distant_at])
+    # Whoever has one link has one neighbour: most identifiers need no counting.
+    several = np.bincount(node, minlength=n)[node] > 1
+    pairs = np.unique(node[several] * span + neighbour[several])
     node, neighbour = pairs // span, pairs % span
     kind_of = np.concatenate([evidence.kind, np.zeros(distant.size, np.int32)])
     kind_of[n + distant_at] = evidence.half_kind

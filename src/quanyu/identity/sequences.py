@@ -53,3 +53,9 @@ def take(tx: sa.Connection, name: str, count: int) -> int:
         insert_ignore(tx, identity_sequence, [{"name": name, "next": 1}])
         after = tx.execute(statement).scalar_one()
     return int(after) - count
+
+
+def peek(tx: sa.Connection, name: str) -> int:
+    """How far the sequence `name` has come; 0 before it began."""
+    found = tx.execute(sa.select(identity_sequence.c.next).where(identity_sequence.c.name == name)).scalar()
+    return int(found or 0)

@@ -192,6 +192,7 @@ class Workbench:
         status = self._write_links(links, inside, settled, kinds)
         if moved_people:
             homes.derive(self.tx, moved_people)
+            sequences.take(self.tx, "moves", 1)
             self._tell(moved_people)
             sequences.close_gate(self.tx, self.brand_id)
         return Outcome(

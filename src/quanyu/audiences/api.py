@@ -42,6 +42,7 @@ from quanyu.audiences.members import (
     stored_members,
 )
 from quanyu.audiences.options import OptionSource, OptionSources
+from quanyu.audiences.profile_options import profile_options
 from quanyu.audiences.refreshing import Refresher
 from quanyu.audiences.state_sets import StoredSets
 from quanyu.audiences.store import StoredAudience, StoredVersion
@@ -130,6 +131,7 @@ __all__ = [
     "never",
     "parse_tree",
     "predicate",
+    "profile_options",
     "registry",
     "rule",
     "to_ids",
@@ -209,6 +211,10 @@ class Audiences:
         """
         return self._evaluator.evaluate(tree, at, scope, within)
 
+    def people_of(self, data: Any, scope: Scope) -> BitMap:
+        """The visible people of a tree as they are now. Raises TreeInvalid, NotFound."""
+        return self._evaluator.evaluate(self.check(data, scope), self._clock.now(), scope)
+
     def count(self, data: Any, scope: Scope, cancelled: Cancelled = never) -> Counted:
         """The live count of a tree that may still be wrong: faults come back, they are not raised.
 
@@ -229,7 +235,7 @@ class Audiences:
 
     def people_of_tree(self, data: Any, scope: Scope, after: int | None = None, limit: int = 50) -> PeoplePage:
         """One page of the people a tree means now: what a number in a report opens to. Raises TreeInvalid."""
-        return page_of(self._evaluator.evaluate(self.check(data, scope), self._clock.now(), scope), after, limit)
+        return page_of(self.people_of(data, scope), after, limit)
 
     # -------------------------------------------------------------------------------------------------- audiences
     def list_audiences(self, scope: Scope) -> list[AudienceView]:

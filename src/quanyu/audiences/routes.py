@@ -17,6 +17,7 @@ from quanyu.audiences.exporting import csv_lines
 from quanyu.audiences.predicate import registry
 from quanyu.audiences.routes_models import (
     AudienceIn,
+    AudienceLabel,
     AudienceList,
     AudienceOut,
     AudiencePeopleIn,
@@ -55,14 +56,14 @@ class AudienceStore(BaseModel):
     """A person's home store."""
 
     store_id: str
-    name: Any
+    name: AudienceLabel
 
 
 class AudienceTag(BaseModel):
     """A person's tag."""
 
     tag_id: str
-    name: Any
+    name: AudienceLabel
 
 
 class AudiencePerson(BaseModel):
@@ -222,17 +223,11 @@ def _rows(
             shown = AudiencePerson.model_validate(card, from_attributes=True)
             row = shown.model_dump()
             row["home_store"] = shown.home_store.store_id if shown.home_store else None
-            row["tags"] = "、".join(_text(tag.name, caller.language) for tag in shown.tags)
+            row["tags"] = "、".join(tag.name.en if caller.language == "en" else tag.name.zh for tag in shown.tags)
             yield row
         if page.next_after is None:
             return
         after = page.next_after
-
-
-def _text(name: Any, language: str) -> str:
-    if isinstance(name, Label):
-        return name.text(language)
-    return str(name.get(language, "")) if isinstance(name, dict) else str(name)
 
 
 def _revision(if_match: str | None) -> int | None:

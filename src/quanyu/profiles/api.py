@@ -24,6 +24,7 @@ from quanyu.profiles import cards, stats, tags, trait_store
 from quanyu.profiles.contracts import (
     NAME_TRAITS,
     PERSONAL_TRAITS,
+    PROFILES_CHANGED,
     STAFF_TRAITS,
     STORE_TRAITS,
     Choice,
@@ -37,6 +38,7 @@ from quanyu.profiles.contracts import (
 )
 from quanyu.profiles.errors import cursor_malformed, trait_not_found
 from quanyu.profiles.traits import Change, parse
+from quanyu.storage.outbox import publish
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
@@ -120,6 +122,7 @@ class Profiles:
 
     def set_traits(self, tx: sa.Connection, brand_id: int, changes: Sequence[Change]) -> int:
         """Apply trait operations that came without an event (a connector's master data); rows changed."""
+        self._tell(tx)
         return trait_store.change(tx, brand_id, changes, self._vault)
 
     # ---------------------------------------------------------------------------------------- sets for audiences
@@ -265,7 +268,12 @@ class Profiles:
 
     def assign_tags(self, tx: sa.Connection, pairs: Sequence[tuple[str, int]], by: str) -> int:
         """Put tags on identifiers, as (tag_id, identifier_id); how many were new."""
+        self._tell(tx)
         return tags.assign(tx, pairs, by, self._clock.now())
+
+    def _tell(self, tx: sa.Connection) -> None:
+        """News that sets of people by trait or tag may have changed without an event."""
+        publish(tx, PROFILES_CHANGED, {}, self._clock.now())
 
     def change_tags(self, caller: Caller, public_id: str, add: Sequence[str], remove: Sequence[str]) -> tuple[Tag, ...]:
         """Put tags on a person and take others off; the tags they have then. Raises NotFound, Invalid."""
@@ -277,6 +285,7 @@ class Profiles:
             anchor = self.identity.anchors_of(tx, [someone.person_id]).get(someone.person_id)
             if add and anchor is not None:
                 tags.assign(tx, [(tag_id, anchor) for tag_id in add], caller.name, self._clock.now())
+            self._tell(tx)
             detail = {"added": sorted(add), "removed": sorted(remove)}
             self._audit.record(caller, "tags_changed", public_id, detail, tx=tx)
             return self.tags_of(tx, someone)

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from quanyu.kernel.label import Label
 
+PROFILES_CHANGED = "profiles_changed"
+
 # Traits that name a person. They are sealed; lists show a mask, and only a reveal opens them.
 PERSONAL_TRAITS = frozenset(
     {

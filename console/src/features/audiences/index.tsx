@@ -85,13 +85,14 @@ function AudienceTable({ items }: { items: Audience[] }) {
       rowKey="audience_id"
       dataSource={items}
       pagination={items.length > 20 ? { pageSize: 20, showSizeChanger: false } : false}
-      scroll={{ x: 980 }}
+      scroll={{ x: 1120 }}
       columns={[
         {
           title: t("columns.name"),
           key: "name",
+          width: 380,
           render: (_, item) => (
-            <div style={{ maxWidth: 460 }}>
+            <div>
               <Link to={`/audiences/${item.audience_id}`} data-testid={`audience-${item.audience_id}`}>
                 <strong>{item.name}</strong>
               </Link>

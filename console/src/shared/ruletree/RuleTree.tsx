@@ -6,7 +6,7 @@ import { createContext, useContext, useMemo, useState, type DragEvent } from "re
 import { useTranslation } from "react-i18next";
 import { get, say } from "@/shared/api";
 import { ErrorState } from "@/shared/ui";
-import { defaults, isBlank, isShown, problemsOf, withValue, type Predicate, type Problem, type RuleError } from "./fields";
+import { defaults, extraFields, isShown, isUsed, problemsOf, withValue, type Predicate, type Problem, type RuleError } from "./fields";
 import { FieldControl } from "./field";
 import * as edit from "./model";
 import type { Group, Operator, Rule, TreeNode } from "./model";
@@ -191,6 +191,12 @@ function AddBar({ group, isRoot }: { group: Group; isRoot: boolean }) {
         {t("addGroup")}
       </Button>
       <Messages id={group.id} />
+      {isRoot ? null : (
+        <span className="rt-tools">
+          <Grip id={group.id} />
+          <Tools id={group.id} isGroup />
+        </span>
+      )}
     </div>
   );
 }
@@ -219,10 +225,7 @@ function Slot({ node, parent, index }: { node: TreeNode; parent: Group; index: n
       {node.type === "rule" ? (
         <RuleView rule={node} />
       ) : (
-        <div>
-          <GroupTools group={node} />
-          <GroupView group={node} />
-        </div>
+        <GroupView group={node} />
       )}
     </div>
   );
@@ -293,15 +296,6 @@ function Tools({ id, isGroup }: { id: string; isGroup: boolean }) {
   );
 }
 
-function GroupTools({ group }: { group: Group }) {
-  return (
-    <div className="rt-bar" style={{ position: "absolute", right: 8, top: 6, zIndex: 1 }}>
-      <Grip id={group.id} />
-      <Tools id={group.id} isGroup />
-    </div>
-  );
-}
-
 function RuleView({ rule }: { rule: Rule }) {
   const { t } = useTranslation("ruletree");
   const { predicates, errors, apply, disabled } = useEditing();
@@ -310,10 +304,8 @@ function RuleView({ rule }: { rule: Rule }) {
   const [open, setOpen] = useState(false);
   const shown = (predicate?.fields ?? []).filter((field) => isShown(field, rule.params));
   // What limits further is folded away until it is used: one short form per rule.
-  const isExtra = (key: string) => ["filters", "date_range", "store", "channel"].includes(shown.find((field) => field.key === key)?.type ?? "") && !shown.find((field) => field.key === key)?.required;
-  const used = (key: string, end?: string | null) => !isBlank(rule.params[key]) || (!!end && !isBlank(rule.params[end]));
-  const extras = shown.filter((field) => isExtra(field.key));
-  const visible = shown.filter((field) => !isExtra(field.key) || open || used(field.key, field.end_key));
+  const extras = extraFields(shown);
+  const visible = shown.filter((field) => !extras.includes(field) || open || isUsed(field, rule.params));
   return (
     <div className={`rt-rule${own.length ? " bad" : ""}`} role="treeitem" aria-label={predicate ? say(predicate.label) : rule.predicate} data-testid={`rule-${rule.id}`}>
       <Grip id={rule.id} />
@@ -337,7 +329,7 @@ function RuleView({ rule }: { rule: Rule }) {
                 key={field.key}
                 rule={rule}
                 field={field}
-                named={index > 0 && !(field.type === "integer" && !!field.unit && !!visible[index - 1]?.options?.length)}
+                named={(index > 0 || field.type === "integer") && !(field.type === "integer" && !!field.unit && !!visible[index - 1]?.options?.length)}
                 bad={own.some((error) => error.field.split(".")[0] === field.key)}
                 disabled={disabled}
                 onChange={(key, value) =>
@@ -349,7 +341,7 @@ function RuleView({ rule }: { rule: Rule }) {
               />
             ))
           : null}
-        {extras.some((field) => !used(field.key, field.end_key)) ? (
+        {extras.some((field) => !isUsed(field, rule.params)) ? (
           <Button type="link" size="small" aria-expanded={open} data-testid={`limits-${rule.id}`} onClick={() => setOpen(!open)} style={{ height: 32 }}>
             {t(open ? "less" : "more")}
           </Button>

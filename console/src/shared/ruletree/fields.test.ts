@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { defaults, isMoney, isShown, missingField, problemsOf, sourceOf, withValue, type Field, type Predicate } from "./fields";
+import { defaults, extraFields, isMoney, isShown, isUsed, missingField, problemsOf, sourceOf, withValue, type Field, type Predicate } from "./fields";
 import { begin, record, redo, undo } from "./history";
 import { addGroup, addRule, emptyTree, wrap } from "./model";
 
@@ -55,6 +55,16 @@ describe("a predicate's form", () => {
     expect(sourceOf(keys, { by: "category" })).toBe("categories");
     const least = field("at_least", "integer");
     expect([isMoney("spent", least, {}), isMoney("bought", least, { measure: "times" }), isMoney("bought", least, { measure: "amount" })]).toEqual([true, false, true]);
+  });
+});
+
+describe("what is folded away", () => {
+  it("is what only limits further, until it says something", () => {
+    const fields = [field("event", "event", { required: true }), field("times_operator", "select", { default: "gte" }), field("times", "integer", { default: 1 }), field("count_by", "select", { default: "event" }), field("from", "date_range", { end_key: "to" }), field("channels", "channel", { required: true })];
+    expect(extraFields(fields).map((each) => each.key)).toEqual(["count_by", "from"]);
+    expect(isUsed(fields[3]!, { count_by: "event" })).toBe(false);
+    expect(isUsed(fields[3]!, { count_by: "order" })).toBe(true);
+    expect(isUsed(fields[4]!, { to: "2026-01-01" })).toBe(true);
   });
 });
 

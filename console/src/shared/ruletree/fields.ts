@@ -101,6 +101,21 @@ export function isBlank(value: unknown): boolean {
   return value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
 }
 
+const LIMITS: ReadonlySet<FieldType> = new Set(["filters", "date_range", "store", "channel"]);
+
+/** Fields that only limit further, folded away until they are used; a choice after the first number is a detail too. */
+export function extraFields(fields: readonly Field[]): Field[] {
+  const number = fields.findIndex((field) => field.type === "integer");
+  return fields.filter((field, index) => !field.required && (LIMITS.has(field.type) || (field.type === "select" && number >= 0 && index > number)));
+}
+
+/** Whether a field says anything beyond its default. */
+export function isUsed(field: Field, params: Params): boolean {
+  if (field.end_key && !isBlank(params[field.end_key])) return true;
+  const value = params[field.key];
+  return !isBlank(value) && value !== field.default;
+}
+
 /** The first field of a rule that must be filled in and is not; null when the rule can be asked. */
 export function missingField(rule: Rule, predicates: ReadonlyMap<string, Predicate>): Field | null {
   const predicate = predicates.get(rule.predicate);

@@ -44,7 +44,7 @@ export function CouponDialog({ onClose, onSaved }: { onClose: () => void; onSave
   };
   const needed = [{ required: true, message: t("coupon.needed") }];
   return (
-    <Modal open title={t("coupon.new")} width={520} okText={t("save")} cancelText={t("cancel")} confirmLoading={saving} onOk={() => form.submit()} onCancel={onClose} okButtonProps={{ "data-testid": "coupon-save" } as object}>
+    <Modal open title={t("coupon.new")} width={520} okText={t("store")} cancelText={t("cancel")} confirmLoading={saving} onOk={() => form.submit()} onCancel={onClose} okButtonProps={{ "data-testid": "coupon-save" }}>
       <Form<Values> form={form} layout="vertical" initialValues={{ kind: "amount_off", threshold: 0, per_person: 1, valid_days: 30 }} onFinish={(written) => void save(written)}>
         <Form.Item name="name" label={t("coupon.name")} rules={[{ required: true, whitespace: true, message: t("coupon.needed") }]}>
           <Input maxLength={60} data-testid="coupon-name" />

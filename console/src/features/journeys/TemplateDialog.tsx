@@ -70,7 +70,7 @@ export function TemplateDialog({ template, onClose, onSaved }: Props) {
   };
 
   return (
-    <Modal open title={t(template ? "template.edit" : "template.new")} width={760} okText={t("save")} cancelText={t("cancel")} confirmLoading={saving} onOk={() => form.submit()} onCancel={onClose} okButtonProps={{ "data-testid": "template-save" } as object}>
+    <Modal open title={t(template ? "template.edit" : "template.new")} width={760} okText={t("store")} cancelText={t("cancel")} confirmLoading={saving} onOk={() => form.submit()} onCancel={onClose} okButtonProps={{ "data-testid": "template-save" }}>
       <div className="jd-columns">
         <Form<Values>
           form={form}

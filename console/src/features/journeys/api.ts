@@ -11,7 +11,8 @@ export function useJourneys() {
 }
 
 export function createJourney(name: string, template: string | null): Promise<Journey> {
-  return post<Journey>("/journeys", template ? { name, template } : { name });
+  const trigger = { id: "n1", kind: "trigger", config: { on: "event" }, position: { x: 0, y: 0 } };
+  return post<Journey>("/journeys", template ? { name, template } : { name, graph: { nodes: [trigger], edges: [] } });
 }
 
 export function useJourney(journeyId: string) {
@@ -126,7 +127,7 @@ export interface TreeCount {
 
 /** How many people fulfil a branch's condition now, and the condition in words. */
 export function useTreeCount(tree: Group | null) {
-  return useQuery({
+  return useQuery<TreeCount>({
     queryKey: ["tree-count", tree],
     queryFn: ({ signal }) => call<TreeCount>("POST", "/audiences/count", { body: { tree }, signal }).then((answer) => answer.data),
     enabled: tree !== null && tree.children.length > 0,

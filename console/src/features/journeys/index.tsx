@@ -9,16 +9,12 @@ import { at, integer, percent } from "@/shared/format";
 import { useSession } from "@/shared/session";
 import { Card, Empty, FilterBar, Loaded, Page, sentenceOf } from "@/shared/ui";
 import { createJourney, useJourneys } from "./api";
+import { StatusTag } from "./StatusTag";
 import type { JourneyStatus as Status, JourneySummary } from "./types";
 import "./journeys.css";
 
 const STATUSES: Status[] = ["draft", "running", "paused", "ended"];
 const TEMPLATES = ["cart", "welcome", "winback", "blank"] as const;
-
-export function StatusTag({ status }: { status: Status }) {
-  const { t } = useTranslation("journeys");
-  return <span className={`jn-status ${status}`}>{t(`status.${status}`)}</span>;
-}
 
 export default function JourneyList() {
   const { t } = useTranslation("journeys");
@@ -118,11 +114,11 @@ function CreateDialog({ open, onClose }: { open: boolean; onClose: () => void })
   const submit = () => (name.trim() ? create.mutate() : setAsked(true));
   return (
     <Modal title={t("new.title")} open={open} onCancel={onClose} onOk={submit} okText={t("new.ok")} confirmLoading={create.isPending} okButtonProps={{ "data-testid": "journey-create" }} destroyOnHidden>
-      <label htmlFor="journey-name" className="jn-label">{t("new.name")}</label>
+      <label htmlFor="journey-name" className="jd-label">{t("new.name")}</label>
       <Input id="journey-name" data-testid="journey-name" autoFocus maxLength={100} value={name} status={asked && !name.trim() ? "error" : ""} placeholder={t("new.namePlaceholder")} onChange={(event) => setName(event.target.value)} onPressEnter={submit} />
-      {asked && !name.trim() ? <p className="rt-error" role="alert">{t("new.needName")}</p> : null}
-      <p className="jn-label" id="journey-start" style={{ marginTop: 16 }}>{t("new.start")}</p>
-      <Radio.Group aria-labelledby="journey-start" className="jn-templates" value={template} onChange={(event) => setTemplate(event.target.value as typeof template)}>
+      {asked && !name.trim() ? <p className="jd-failure" role="alert">{t("new.needName")}</p> : null}
+      <p className="jd-label" id="journey-start" style={{ marginTop: 16 }}>{t("new.start")}</p>
+      <Radio.Group aria-labelledby="journey-start" className="jd-templates" value={template} onChange={(event) => setTemplate(event.target.value as typeof template)}>
         {TEMPLATES.map((key) => (
           <Radio key={key} value={key} data-testid={`template-${key}`}>
             <strong>{t(`templates.${key}.name`)}</strong>

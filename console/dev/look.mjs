@@ -36,6 +36,7 @@ for (const width of widths) {
     page.on("console", (message) => message.type() === "error" && !/401|ERR_/.test(message.text()) && console.log("  console:", message.text().slice(0, 300)));
     page.on("pageerror", (error) => console.log("  page error:", String(error).slice(0, 300)));
     await page.goto(`${base}/login?lang=${language}`);
+    await page.evaluate(() => fetch("/api/v1/session", { method: "DELETE" }));
     await page.evaluate((chosen) => localStorage.setItem("quanyu.language", chosen), language);
     await page.getByTestId("username").waitFor();
     for (const [name, { path }] of Object.entries(PAGES)) {

@@ -9,7 +9,7 @@ export const theme: ThemeConfig = {
     colorWarning: "#b45309",
     colorText: "#111b2e",
     colorTextSecondary: "#4b5a73",
-    colorTextPlaceholder: "#66758f",
+    colorTextPlaceholder: "#5f6e88",
     colorTextDescription: "#5c6a83",
     colorLink: "#1554d9",
     colorLinkHover: "#3f78e6",

@@ -52,7 +52,13 @@ export function PeopleTable({ people, loading }: { people: Person[]; loading?: b
         {
           title: t("people.tags"),
           key: "tags",
-          render: (_, person) => person.tags.map((tag) => <Tag key={tag.tag_id}>{tag.name}</Tag>),
+          render: (_, person) => (
+            <span style={{ display: "flex", flexWrap: "wrap", gap: 4 }}>
+              {person.tags.map((tag) => (
+                <Tag key={tag.tag_id}>{tag.name}</Tag>
+              ))}
+            </span>
+          ),
         },
         { title: t("people.identifiers"), dataIndex: "identifiers", align: "right", render: integer },
         { title: t("people.orders"), dataIndex: "orders", align: "right", render: integer },

@@ -16,16 +16,14 @@ export function Wheel({ label, steps, centre }: { label: string; steps: string[]
           <stop offset="0" stopColor="#ffffff" stopOpacity="0.28" />
           <stop offset="1" stopColor="#ffffff" stopOpacity="0" />
         </radialGradient>
-        <marker id="wheel-tip" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="7" markerHeight="7" orient="auto">
-          <path d="M0 0 L8 4 L0 8 Z" fill="#9fc0ff" />
-        </marker>
       </defs>
       <circle cx={SIZE / 2} cy={SIZE / 2} r={RADIUS + 50} fill="url(#wheel-glow)" opacity="0.5" />
       <circle cx={SIZE / 2} cy={SIZE / 2} r={RADIUS - 52} fill="none" stroke="#ffffff" strokeOpacity="0.14" />
-      <circle cx={SIZE / 2} cy={SIZE / 2} r={RADIUS} fill="none" stroke="#ffffff" strokeOpacity="0.2" strokeDasharray="2 7" />
+      <circle cx={SIZE / 2} cy={SIZE / 2} r={RADIUS} fill="none" stroke="#ffffff" strokeOpacity="0.32" strokeWidth="1.5" />
       {steps.map((step, index) => {
-        const [from, to] = [point(index, count, RADIUS, 0.27), point(index, count, RADIUS, 0.73)];
-        return <path key={step} d={`M${from.x} ${from.y} A${RADIUS} ${RADIUS} 0 0 1 ${to.x} ${to.y}`} fill="none" stroke="#9fc0ff" strokeWidth="2" markerEnd="url(#wheel-tip)" />;
+        const between = point(index, count, RADIUS, 0.5);
+        const turn = ((index + 0.5) / count) * 360;
+        return <path key={step} transform={`translate(${between.x} ${between.y}) rotate(${turn})`} d="M-5 -7 L5 0 L-5 7" fill="none" stroke="#b9d1ff" strokeWidth="2.5" strokeLinecap="round" strokeLinejoin="round" />;
       })}
       <circle className="wheel-spark" cx={SIZE / 2} cy={SIZE / 2 - RADIUS} r="5" fill="#7ff0d8" />
       {steps.map((step, index) => {

@@ -2,7 +2,7 @@ import { GlobalOutlined } from "@ant-design/icons";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Alert, Button, Form, Input } from "antd";
 import { useTranslation } from "react-i18next";
-import { useNavigate, useSearchParams } from "react-router";
+import { Navigate, useNavigate, useSearchParams } from "react-router";
 import { language, switchLanguage } from "@/app/i18n";
 import { Wheel } from "@/features/login/Wheel";
 import { ApiError, post, setCsrf } from "@/shared/api";
@@ -25,15 +25,17 @@ export default function Login() {
   const [form] = Form.useForm<Fields>();
   const session = useSessionQuery();
   const hint = session.error instanceof ApiError ? (session.error.body["demo_login"] as Fields | undefined) : undefined;
+  const asked = params.get("next") ?? "/";
+  const next = asked.startsWith("/") && !asked.startsWith("//") ? asked : "/";
   const signIn = useMutation({
     mutationFn: (fields: Fields) => post<Session>("/session", fields),
     onSuccess: (opened) => {
       setCsrf(opened.csrf);
       queries.setQueryData(["session"], opened);
-      const next = params.get("next") ?? "/";
-      navigate(next.startsWith("/") && !next.startsWith("//") ? next : "/", { replace: true });
+      void navigate(next, { replace: true });
     },
   });
+  if (session.isSuccess) return <Navigate to={next} replace />;
   return (
     <div className="login">
       <section className="login-pitch">

@@ -97,5 +97,10 @@ export function useChoices(brand: string) {
     queryFn: ({ signal }) => get<Page<{ category_key: string; name: Label; department: Label }>>("/categories", undefined, signal),
     staleTime: 600_000,
   });
-  return { stores: stores.data?.items ?? [], categories: categories.data?.items ?? [] };
+  const channels = useQuery({
+    queryKey: ["options", brand, "channels"],
+    queryFn: ({ signal }) => get<Page<{ value: string; label: Label }>>("/predicates/options", { source: "channels" }, signal),
+    staleTime: 600_000,
+  });
+  return { stores: stores.data?.items ?? [], channels: channels.data?.items ?? [], categories: categories.data?.items ?? [] };
 }

@@ -1,53 +1,44 @@
 // 人货场: GMV = visitors × conversion × order value, by channel, store, category and time; every number opens.
-import { Alert, Button, DatePicker, Select, Tooltip } from "antd";
+import { Alert, DatePicker, Select, Tooltip } from "antd";
 import dayjs from "dayjs";
 import { useTranslation } from "react-i18next";
-import { useSearchParams } from "react-router";
-import { useChoices, useOverview, type Filters, type Kpi, type Overview } from "@/features/overview/api";
-import { Bars, Pyramid, Sparkline, Trend } from "@/features/overview/charts";
+import { useChoices, useOverview, type Overview } from "@/features/overview/api";
+import { Channels, Formula, IN_FORMULA, KpiCard } from "@/features/overview/board";
+import { Bars, Pyramid } from "@/features/overview/charts";
+import { PRESETS, rangeOf } from "@/features/overview/presets";
+import { Trend } from "@/features/overview/trend";
 import { say } from "@/shared/api";
-import { at, integer, money, moneyShort, percent, short, today } from "@/shared/format";
+import { at, integer, short, today } from "@/shared/format";
+import { useFilters } from "@/shared/lists";
 import { useSession } from "@/shared/session";
-import { Card, DrillNumber, Empty, FilterBar, Loaded, MadeBadge, Page } from "@/shared/ui";
+import { Card, Empty, FilterBar, Loaded, Page } from "@/shared/ui";
 import "./overview.css";
 
 const KEYS = ["from", "to", "store_id", "channel", "category"] as const;
-const PRESETS: [string, number, number][] = [
-  ["today", 0, 0],
-  ["yesterday", 1, 1],
-  ["week", 6, 0],
-  ["month", 29, 0],
-  ["year", 364, 0],
-];
-const CHANNELS = ["store", "mini_program", "web", "app", "wecom"];
 
 export default function OverviewPage() {
   const { t } = useTranslation("overview");
   const { brand } = useSession();
-  const [params, setParams] = useSearchParams();
-  const filters: Filters = Object.fromEntries(KEYS.map((key) => [key, params.get(key) ?? undefined]));
+  const { filters, change, reset } = useFilters(KEYS);
   const query = useOverview(brand.brand, filters);
-  const { stores, categories } = useChoices(brand.brand);
-  const change = (next: Filters) => {
-    const merged = { ...filters, ...next };
-    setParams(Object.fromEntries(Object.entries(merged).filter(([, value]) => value)) as Record<string, string>);
-  };
+  const { stores, channels, categories } = useChoices(brand.brand);
   const range = query.data?.range;
+  const last = query.data ? at(query.data.as_of, "YYYY-MM-DD") : today().format("YYYY-MM-DD");
   return (
     <Page
       title={t("title")}
       permission="analytics.read"
       note={query.data ? t("note", { from: query.data.range.from, to: query.data.range.to, at: at(query.data.as_of) }) : null}
     >
-      <FilterBar onReset={() => setParams({})}>
+      <FilterBar onReset={reset}>
         <span className="presets" role="group" aria-label={t("period")}>
-          {PRESETS.map(([key, back, until]) => {
-            const [from, to] = [today().subtract(back, "day").format("YYYY-MM-DD"), today().subtract(until, "day").format("YYYY-MM-DD")];
-            const on = range?.from === from && range.to === to;
+          {PRESETS.map((key) => {
+            const given = rangeOf(key, last);
+            const on = range?.from === given.from && range.to === given.to;
             return (
-              <Button key={key} type={on ? "primary" : "default"} aria-pressed={on} data-testid={`preset-${key}`} onClick={() => change({ from, to })}>
+              <button key={key} type="button" aria-pressed={on} data-testid={`preset-${key}`} onClick={() => change(given)}>
                 {t(`presets.${key}`)}
-              </Button>
+              </button>
             );
           })}
         </span>
@@ -55,6 +46,7 @@ export default function OverviewPage() {
           value={range ? [dayjs(range.from), dayjs(range.to)] : null}
           allowClear={false}
           aria-label={t("period")}
+          style={{ width: 244 }}
           onChange={(dates) => {
             if (dates?.[0] && dates[1]) change({ from: dates[0].format("YYYY-MM-DD"), to: dates[1].format("YYYY-MM-DD") });
           }}
@@ -64,7 +56,8 @@ export default function OverviewPage() {
           showSearch={{ optionFilterProp: "label" }}
           placeholder={t("store")}
           aria-label={t("store")}
-          style={{ width: 150 }}
+          style={{ width: 132 }}
+          popupMatchSelectWidth={false}
           value={filters.store_id}
           onChange={(store_id?: string) => change({ store_id })}
           options={stores.map((item) => ({ value: item.store_id, label: say(item.name) }))}
@@ -73,17 +66,18 @@ export default function OverviewPage() {
           allowClear
           placeholder={t("channel")}
           aria-label={t("channel")}
-          style={{ width: 140 }}
+          style={{ width: 120 }}
           value={filters.channel}
           onChange={(channel?: string) => change({ channel })}
-          options={CHANNELS.map((value) => ({ value, label: t(`channels.${value}`) }))}
+          options={channels.map((item) => ({ value: item.value, label: say(item.label) }))}
         />
         <Select
           allowClear
           showSearch={{ optionFilterProp: "label" }}
           placeholder={t("category")}
           aria-label={t("category")}
-          style={{ width: 190 }}
+          style={{ width: 132 }}
+          popupMatchSelectWidth={false}
           value={filters.category}
           onChange={(category?: string) => change({ category })}
           options={categories.map((item) => ({ value: item.category_key, label: `${say(item.department)} · ${say(item.name)}` }))}
@@ -98,129 +92,51 @@ export default function OverviewPage() {
 
 function Board({ data, dim }: { data: Overview; dim: boolean }) {
   const { t } = useTranslation("overview");
-  if (!data.kpis.length) return <Empty hint={t("emptyHint")} />;
-  const kpi = (key: string) => data.kpis.find((item) => item.key === key);
-  const shownMoney = (row: { drill: Kpi["drill"] }, shown: string) => <DrillNumber drill={row.drill}>{shown}</DrillNumber>;
+  if (!data.kpis.length)
+    return (
+      <Card>
+        <Empty hint={t("emptyHint")} />
+      </Card>
+    );
+  const others = data.kpis.filter((item) => !(IN_FORMULA as readonly string[]).includes(item.key));
+  const { people } = data;
   return (
-    <div className="grid" style={{ opacity: dim ? 0.55 : 1 }} aria-busy={dim}>
-      <Formula data={data} kpi={kpi} />
+    <div className="grid overview" style={{ opacity: dim ? 0.55 : 1 }} aria-busy={dim}>
+      <Formula data={data} />
       {data.formula.gmv === 0 ? <Alert type="info" showIcon title={t("quiet")} /> : null}
-      <div className="grid cols-4">
-        {data.kpis
-          .filter((item) => !["gmv", "visitors", "conversion", "order_value"].includes(item.key))
-          .map((item) => (
-            <KpiCard key={item.key} kpi={item} currency={data.currency} />
-          ))}
+      <div className="grid kpis">
+        {others.map((item) => (
+          <KpiCard key={item.key} kpi={item} currency={data.currency} />
+        ))}
       </div>
       <div className="grid wide-left">
-        <Card title={t("trend")}>
-          <Trend data={data} />
-        </Card>
-        <Card title={<Tooltip title={t("pyramidHelp")}>{t("pyramid")}</Tooltip>}>
-          {data.people.pyramid.length ? <Pyramid segments={data.people.pyramid} currency={data.currency} /> : <Empty />}
+        <Card title={t("trend")}>{data.trend.length ? <Trend data={data} /> : <Empty title={t("quiet")} />}</Card>
+        <Card title={<Tooltip title={t("pyramidHelp")}>{t("pyramid")}</Tooltip>} extra={<span className="faint number">{t("peopleTotal", { n: integer(people.total) })}</span>}>
+          {people.pyramid.length ? <Pyramid segments={people.pyramid} currency={data.currency} /> : <Empty />}
+          <dl className="people-row">
+            {(["new", "active", "returning"] as const).map((key) => (
+              <div key={key}>
+                <dt>{t(`peopleKinds.${key}`)}</dt>
+                <dd className="number">{integer(people[key])}</dd>
+              </div>
+            ))}
+          </dl>
         </Card>
       </div>
       <div className="grid cols-3">
         <Card title={t("byCategory")}>
-          <Bars rows={data.categories.slice(0, 10)} rowKey={(row) => row.category_key} currency={data.currency} extra={(row) => t("buyers", { n: integer(row.buyers) })} number={shownMoney} />
+          <Bars rows={data.categories.slice(0, 10)} rowKey={(row) => row.category_key} currency={data.currency} unit={t("kpi.buyers")} extra={(row) => integer(row.buyers)} />
         </Card>
         <Card title={t("byProduct")}>
-          <Bars rows={data.products.slice(0, 10)} rowKey={(row) => row.sku} currency={data.currency} extra={(row) => t("units", { n: short(row.units, 0) })} number={shownMoney} />
+          <Bars rows={data.products.slice(0, 10)} rowKey={(row) => row.sku} currency={data.currency} unit={t("kpi.units")} extra={(row) => short(row.units, 0)} />
         </Card>
         <Card title={t("byStore")}>
-          <Bars rows={data.stores.slice(0, 10)} rowKey={(row) => row.store_id} currency={data.currency} extra={(row) => t("orders", { n: integer(row.orders) })} number={shownMoney} />
+          <Bars rows={data.stores.slice(0, 10)} rowKey={(row) => row.store_id} currency={data.currency} unit={t("kpi.orders")} extra={(row) => integer(row.orders)} />
         </Card>
       </div>
       <Card title={t("byChannel")}>
-        <table className="plain">
-          <thead>
-            <tr>
-              <th>{t("channel")}</th>
-              <th>{t("kpi.visitors")}</th>
-              <th>{t("kpi.orders")}</th>
-              <th>{t("kpi.buyers")}</th>
-              <th>{t("kpi.gmv")}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {data.channels.map((row) => (
-              <tr key={row.channel}>
-                <td>{say(row.label)}</td>
-                <td>{integer(row.visitors)}</td>
-                <td>{integer(row.orders)}</td>
-                <td>{integer(row.buyers)}</td>
-                <td>
-                  <DrillNumber drill={row.drill}>{money(row.amount, data.currency)}</DrillNumber>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Channels rows={data.channels} currency={data.currency} />
       </Card>
     </div>
-  );
-}
-
-function Formula({ data, kpi }: { data: Overview; kpi: (key: string) => Kpi | undefined }) {
-  const { t } = useTranslation("overview");
-  const { formula, currency } = data;
-  const parts: [string, string, string | null][] = [
-    ["gmv", moneyShort(formula.gmv, currency), null],
-    ["visitors", integer(formula.visitors), "="],
-    ["conversion", percent(formula.conversion), "×"],
-    ["order_value", money(Math.round(formula.order_value), currency), "×"],
-  ];
-  return (
-    <section className="card formula" aria-label={t("formula")}>
-      {parts.map(([key, value, sign]) => (
-        <div key={key} className="formula-part">
-          {sign ? <span className="sign" aria-hidden>{sign}</span> : null}
-          <div>
-            <Tooltip title={say(formula.definitions[key])}>
-              <span className="kpi-name">
-                {t(`kpi.${key}`)} {kpi(key)?.made ? <MadeBadge /> : null}
-              </span>
-            </Tooltip>
-            <strong className="kpi-value" data-testid={`formula-${key}`}>
-              <DrillNumber drill={kpi(key)?.drill} label={`${t(`kpi.${key}`)} ${value}`}>{value}</DrillNumber>
-            </strong>
-            <Change kpi={kpi(key)} />
-          </div>
-        </div>
-      ))}
-    </section>
-  );
-}
-
-function KpiCard({ kpi, currency }: { kpi: Kpi; currency: string }) {
-  const value = kpi.unit === "money" ? moneyShort(kpi.value, currency) : kpi.unit === "percent" ? percent(kpi.value) : integer(kpi.value);
-  return (
-    <section className="card kpi">
-      <div>
-        <span className="kpi-name">
-          {say(kpi.label)} {kpi.made ? <MadeBadge /> : null}
-        </span>
-        <strong className="kpi-value" data-testid={`kpi-${kpi.key}`}>
-          <DrillNumber drill={kpi.drill}>{value}</DrillNumber>
-        </strong>
-        <Change kpi={kpi} />
-      </div>
-      <Sparkline values={kpi.series.map((item) => item.value)} label={say(kpi.label)} />
-    </section>
-  );
-}
-
-/** 环比: up is red, down is green, as Chinese operators read it. */
-function Change({ kpi }: { kpi: Kpi | undefined }) {
-  const { t } = useTranslation("overview");
-  if (!kpi || kpi.change === null || kpi.change === undefined) return <span className="faint kpi-change">{t("noPrevious")}</span>;
-  const up = kpi.change >= 0;
-  return (
-    <span className="kpi-change">
-      <span className={up ? "up" : "down"}>
-        {up ? "↑" : "↓"} {percent(Math.abs(kpi.change))}
-      </span>{" "}
-      <span className="faint">{t("previous")}</span>
-    </span>
   );
 }

@@ -76,6 +76,15 @@ class People:
             )
         ).scalar_one_or_none()
 
+    def anchors_of(self, tx, numbers):
+        given = rows(tx, {"p": sa.BigInteger}, [(p,) for p in numbers])
+        found = tx.execute(
+            sa.select(holder.c.person_id, sa.func.min(holder.c.identifier_id).label("anchor"))
+            .where(holder.c.person_id.in_(sa.select(given.c.p)))
+            .group_by(holder.c.person_id)
+        )
+        return {row.person_id: row.anchor for row in found}
+
     def enter_gate(self, tx, brand_id):
         enter_gate(tx, brand_id)
 

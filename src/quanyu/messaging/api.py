@@ -201,6 +201,14 @@ class Messaging:
             sends.resolve(tx, self._parts, caller.scope, effect_id, outcome, note, self._clock.now())
         return self.send(caller.scope, effect_id)[0]
 
+    def wake(self, tx: sa.Connection, journey_id: str, reason: str) -> int:
+        """Look at once again at a journey's effects that were put off for `reason`; how many."""
+        return tx.execute(
+            sa.update(effect)
+            .where(effect.c.journey_id == journey_id, effect.c.status == "deferred", effect.c.reason == reason)
+            .values(wake_at=self._clock.now())
+        ).rowcount
+
     def close(self) -> None:
         """Stop the lanes."""
         self._dispatcher.close()

@@ -72,7 +72,7 @@ def quintiles(values: Ints) -> Ints:
 
 def scores(recency: Ints, frequency: Ints, monetary: Ints) -> tuple[Ints, Ints, Ints]:
     """(R, F, M) scores 1 to 5, 5 the best; rows in the order that breaks ties. A recent last order scores high."""
-    return 6 - quintiles(recency), quintiles(frequency), quintiles(monetary)
+    return quintiles(-recency), quintiles(frequency), quintiles(monetary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,12 +85,12 @@ function AudienceTable({ items }: { items: Audience[] }) {
       rowKey="audience_id"
       dataSource={items}
       pagination={items.length > 20 ? { pageSize: 20, showSizeChanger: false } : false}
-      scroll={{ x: 1120 }}
+      scroll={{ x: 1180 }}
       columns={[
         {
           title: t("columns.name"),
           key: "name",
-          width: 380,
+          width: 340,
           render: (_, item) => (
             <div>
               <Link to={`/audiences/${item.audience_id}`} data-testid={`audience-${item.audience_id}`}>
@@ -128,9 +128,9 @@ function AudienceTable({ items }: { items: Audience[] }) {
               <span className="faint">{t("unused")}</span>
             ),
         },
-        { title: t("columns.updated"), dataIndex: "updated_at", sorter: (a, b) => a.updated_at.localeCompare(b.updated_at), render: (value: string) => at(value) },
+        { title: t("columns.updated"), dataIndex: "updated_at", sorter: (a, b) => a.updated_at.localeCompare(b.updated_at), render: (value: string) => <span style={{ whiteSpace: "nowrap" }}>{at(value)}</span> },
         { title: t("columns.by"), dataIndex: "created_by" },
-        { title: t("columns.actions"), key: "actions", fixed: "right", render: (_, item) => <Actions audience={item} /> },
+        { title: t("columns.actions"), key: "actions", fixed: "right", width: 180, render: (_, item) => <Actions audience={item} /> },
       ]}
     />
   );

@@ -1,8 +1,8 @@
 """The durable log, its writing side: many requests, one `fdatasync`, and only then an answer.
 
 Each writing process has a folder of its own (`w00`, `w01`, … the first that is free), held by a lock and filled
-with numbered segments. A thread takes everything that waits, compresses, seals and writes it as frames, syncs
-once, and only then tells the waiting requests. What cannot be written or synced is refused to every request of
+with numbered segments. One thread compresses and seals everything that waits; another writes what is sealed,
+syncs once, and only then tells the waiting requests. What cannot be written or synced is refused to every request of
 the group, and the next group goes to a fresh segment: after a failed sync the kernel may have dropped the pages,
 so the old file is never trusted again beyond its last good frame. Reading is in `reader.py`.
 """
@@ -94,8 +94,14 @@ class LogWriter:
         self._waiting_bytes = 0
         self._wake = threading.Condition()
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"event-log-{self.name}", daemon=True)
-        self._thread.start()
+        self._sealed: deque[tuple[list[_Waiting], list[bytes]]] = deque()
+        self._sealing_done = False
+        self._threads = [
+            threading.Thread(target=work, name=f"event-log-{self.name}-{work.__name__}", daemon=True)
+            for work in (self._seal_all, self._write_all)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     async def append(self, header: FrameHeader, payload: bytes) -> Position:
         """Where the frame begins, once it is on the disk. Raises LogUnavailable; then nothing was promised."""
@@ -117,13 +123,14 @@ class LogWriter:
         return [future.result() for future in futures]
 
     def close(self) -> None:
-        """Write what waits, stop the thread and give the folder back."""
+        """Write what waits, stop the threads and give the folder back."""
         with self._wake:
             if self._closing:
                 return
             self._closing = True
             self._wake.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         if self._handle is not None:
             self._disk.close(self._handle)
             self._handle = None
@@ -132,50 +139,83 @@ class LogWriter:
     def _enqueue(self, waiting: list[_Waiting], *, patient: bool = False) -> None:
         size = sum(len(item.payload) for item in waiting)
         with self._wake:
-            while patient and self._waiting and self._waiting_bytes + size > self._queue_bytes and not self._closing:
+            while (
+                patient and self._waiting_bytes and self._waiting_bytes + size > self._queue_bytes and not self._closing
+            ):
                 self._wake.wait(1.0)
             if self._closing:
                 raise errors.log_closed()
-            if self._waiting and self._waiting_bytes + size > self._queue_bytes:
+            if self._waiting_bytes and self._waiting_bytes + size > self._queue_bytes:
                 raise errors.log_busy()
             self._waiting.extend(waiting)
             self._waiting_bytes += size
             self._wake.notify_all()
 
-    def _run(self) -> None:
+    def _seal_all(self) -> None:
+        """Thread: compress and seal what waits, while the other thread waits for the disk."""
         while True:
             with self._wake:
                 while not self._waiting and not self._closing:
                     self._wake.wait()
                 if not self._waiting:
+                    self._sealing_done = True
+                    self._wake.notify_all()
                     return
                 group: list[_Waiting] = []
                 size = 0
                 while self._waiting and (not group or size + len(self._waiting[0].payload) <= _GROUP_BYTES):
-                    item = self._waiting.popleft()
-                    size += len(item.payload)
-                    group.append(item)
-                self._waiting_bytes -= size
-                self._wake.notify_all()
+                    size += len(self._waiting[0].payload)
+                    group.append(self._waiting.popleft())
+            started = time.perf_counter()
             try:
-                places = self._write(group)
+                frames = self._codec.encode_many([(item.header, item.payload) for item in group])
+            except Exception as error:  # the thread must outlive anything
+                log.exception("event_log_sealing_failed")
+                self._finish(group, errors.log_broken(type(error).__name__))
+                continue
+            self.figures.seal_seconds += time.perf_counter() - started
+            with self._wake:
+                self._sealed.append((group, frames))
+                self._wake.notify_all()
+
+    def _write_all(self) -> None:
+        """Thread: write and sync everything that is sealed, then tell those who wait for it."""
+        while True:
+            with self._wake:
+                while not self._sealed and not self._sealing_done:
+                    self._wake.wait()
+                if not self._sealed:
+                    return
+                group: list[_Waiting] = []
+                frames: list[bytes] = []
+                size = 0
+                while self._sealed and size <= _GROUP_BYTES:
+                    items, sealed = self._sealed.popleft()
+                    group += items
+                    frames += sealed
+                    size += sum(map(len, sealed))
+            try:
+                places = self._write(frames)
             except errors.LogUnavailable as error:
-                _settle(group, error)
+                self._finish(group, error)
             except OSError as error:
                 self._abandon(error)
-                _settle(group, errors.log_broken(error.strerror or str(error)))
+                self._finish(group, errors.log_broken(error.strerror or str(error)))
             except Exception as error:  # the thread must outlive anything
                 log.exception("event_log_writer_failed")
                 self._abandon(error)
-                _settle(group, errors.log_broken(type(error).__name__))
+                self._finish(group, errors.log_broken(type(error).__name__))
             else:
-                _settle(group, places)
+                self._finish(group, places)
 
-    def _write(self, group: list[_Waiting]) -> list[Position]:
+    def _finish(self, group: list[_Waiting], outcome: list[Position] | Exception) -> None:
+        with self._wake:
+            self._waiting_bytes -= sum(len(item.payload) for item in group)
+            self._wake.notify_all()
+        _settle(group, outcome)
+
+    def _write(self, frames: list[bytes]) -> list[Position]:
         self._check_free()
-        started = time.perf_counter()
-        frames = self._codec.encode_many([(item.header, item.payload) for item in group])
-        self.figures.seal_seconds += time.perf_counter() - started
         if self._handle is None or self._size >= self._segment_bytes:
             self._begin_segment()
         assert self._handle is not None

@@ -107,11 +107,12 @@ def load(
     data_dir: DataDir = None,
     brand: Annotated[str | None, typer.Option(help="品牌标识 · Brand key; the first if left out")] = None,
     folder: Annotated[Path | None, typer.Option(help="数据文件目录 · Folder of the files")] = None,
+    shift_weeks: Annotated[int, typer.Option(help="日期整体后移的周数 · Move all dates by whole weeks")] = 0,
 ) -> None:
     """通过连接器导入数据；重复导入不会改变任何东西 · Load data; loading twice changes nothing."""
     from quanyu.cli.load import load_connector
 
-    load_connector(_settings(data_dir), connector, brand=brand, folder=folder, out=out)
+    load_connector(_settings(data_dir), connector, brand=brand, folder=folder, shift_weeks=shift_weeks, out=out)
 
 
 @app.command()

@@ -27,6 +27,7 @@ def build(
     version: str,
     routers: Sequence[APIRouter],
     collector: Sequence[BaseRoute],
+    callbacks: Sequence[BaseRoute],
     collector_paths: Mapping[str, Any],
     checks: Mapping[str, Check],
     before_metrics: Callable[[], None],
@@ -78,6 +79,7 @@ def build(
             Route("/readyz", readyz),
             Route("/metrics", metrics),
             Route("/openapi.json", openapi),
+            *callbacks,
             Route("/api/{path:path}", api_missing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             ConsoleFiles().route(),
         ]

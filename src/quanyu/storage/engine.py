@@ -8,7 +8,7 @@ Ibis; times are integer microseconds because engines disagree on fractional epoc
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -88,7 +88,9 @@ class DuckDBEngine:
         moved: Dimension | None = None,
         threads: int | None = None,
         memory_limit: str | None = None,
+        hot_rows: int = 2_000_000,
     ) -> None:
+        """`hot_rows`: up to how many events the copy in memory is kept (some 0.5 kB each)."""
         self._history = history
         self._schema = schema
         self._dimensions: dict[str, Dimension] = {}
@@ -104,6 +106,10 @@ class DuckDBEngine:
         self._local = threading.local()
         self._lock = threading.RLock()
         self._loaded: dict[str, str] = {}
+        self._hot_rows = hot_rows
+        self._hot: frozenset[str] = frozenset()
+        self._current = ""
+        self._serial = 1
 
     def register(self, name: str, dimension: Dimension) -> None:
         """Offer a dimension under `name`."""
@@ -165,24 +171,48 @@ class DuckDBEngine:
         return known[name]
 
     def _events_view(self) -> str:
+        """The name of what holds the newest version's events: a copy in memory while that is small, else the files."""
+        version = self._history.version(EVENTS)
+        if self._loaded.get(EVENTS) == str(version):
+            return self._current
         snapshot = self._history.snapshot(EVENTS)
-        name = f"events_{snapshot.version}"
-        if self._loaded.get(EVENTS) == name:
-            return name
-        if snapshot.files:
-            files = ", ".join("'" + file.replace("'", "''") + "'" for file in snapshot.files)
-            columns = ", ".join(f'"{field.name}"' for field in self._schema)
-            self._root.execute(
-                f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} FROM read_parquet([{files}], "  # noqa: S608
-                "hive_partitioning = true, hive_types = {'day': VARCHAR}, union_by_name = true)"
-            )
+        if snapshot.rows <= self._hot_rows:
+            self._current = self._warm(frozenset(snapshot.files))
         else:
-            empty = self._schema.empty_table()
-            self._root.register("empty_events", empty)
-            self._root.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM empty_events")  # noqa: S608 - a name of ours
-            self._root.unregister("empty_events")
-        self._loaded[EVENTS] = name
+            self._current, self._hot = f"events_{snapshot.version}", frozenset()
+            self._root.execute(f"CREATE OR REPLACE VIEW {self._current} AS {self._select(snapshot.files)}")
+        self._loaded[EVENTS] = str(snapshot.version)
+        return self._current
+
+    def _warm(self, files: frozenset[str]) -> str:
+        """Bring the copy in memory up to `files`: new ones are added, a rewritten history is copied anew.
+
+        A cache of history, rebuilt from it at any time: thousands of small files cost more to open than to read.
+        """
+        if self._hot and self._hot <= files:
+            name = self._current
+            if files - self._hot:
+                self._root.execute(f"INSERT INTO {name} {self._select(sorted(files - self._hot))}")
+        else:
+            self._serial += 1
+            name = f"hot_events_{self._serial}"
+            if files:
+                self._root.execute(f"CREATE TABLE {name} AS {self._select(sorted(files))}")
+            else:
+                self._root.register("empty_events", self._schema.empty_table())
+                self._root.execute(f"CREATE TABLE {name} AS SELECT * FROM empty_events")  # noqa: S608
+                self._root.unregister("empty_events")
+            self._root.execute(f"DROP TABLE IF EXISTS hot_events_{self._serial - 2}")
+        self._hot = files
         return name
+
+    def _select(self, files: Sequence[str]) -> str:
+        names = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        columns = ", ".join(f'"{field.name}"' for field in self._schema)
+        return (
+            f"SELECT {columns} FROM read_parquet([{names}], "  # noqa: S608 - names of ours, quoted
+            "hive_partitioning = true, hive_types = {'day': VARCHAR}, union_by_name = true)"
+        )
 
     def _load(self, name: str, dimension: Dimension, keep_empty: bool = False) -> str | None:
         token = dimension.token()

@@ -54,11 +54,18 @@ def waiting(state: State, after: int = -1) -> Iterator[tuple[int, pa.Table]]:
             yield row.batch_id, pa.ipc.open_stream(row.data).read_all()
 
 
-def deliver(state: State, history: History, app: str, table: str, max_rows: int = 500_000) -> int:
-    """Append what waits and remove it here; how many rows history took. For one process at a time."""
+def deliver(
+    state: State, history: History, app: str, table: str, *, upto: int | None = None, max_rows: int = 500_000
+) -> int:
+    """Append what waits (up to batch `upto`) and remove it here; how many rows history took.
+
+    For one process at a time.
+    """
     parts: list[tuple[int, pa.Table]] = []
     rows = 0
     for batch_id, data in waiting(state):
+        if upto is not None and batch_id > upto:
+            break
         parts.append((batch_id, data))
         rows += data.num_rows
         if rows >= max_rows:

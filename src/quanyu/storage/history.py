@@ -21,6 +21,7 @@ class Snapshot:
 
     version: int
     files: tuple[str, ...]
+    rows: int
 
 
 class History:
@@ -63,7 +64,8 @@ class History:
         """The newest version and its files."""
         with self._lock:
             table = self._open(name)
-            return Snapshot(table.version(), tuple(table.file_uris()))
+            counts = pa.table(table.get_add_actions(flatten=True)).column("num_records").to_pylist()
+            return Snapshot(table.version(), tuple(table.file_uris()), sum(count or 0 for count in counts))
 
     def version(self, name: str) -> int:
         """The newest version number."""

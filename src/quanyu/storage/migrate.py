@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -56,12 +57,35 @@ def drift(state: State) -> list[str]:
 
 
 def revise(state: State, message: str, revision: str) -> Path:
-    """Write a new revision from the difference: for developers, after they changed a table."""
+    """Write a new revision from the difference: for developers, after they changed a table.
+
+    Ledgers among the new tables get the triggers that keep them append-only.
+    """
     config = _config()
     with state.write() as tx:
+        known = set(sa.inspect(tx).get_table_names())
         config.attributes["connection"] = tx
         script = command.revision(config, message=message, autogenerate=True, rev_id=revision)
-    assert script is not None
-    made = script if not isinstance(script, list) else script[0]
+    made = script[0] if isinstance(script, list) else script
     assert made is not None
-    return Path(made.path)
+    path = Path(made.path)
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("quanyu.storage.schema.Instant", "Instant").replace(
+        "from alembic import op\n", "from alembic import op\n\nfrom quanyu.storage.schema import Instant\n"
+    )
+    ledgers = [
+        table.name for table in metadata.sorted_tables if table.info.get("append_only") and table.name not in known
+    ]
+    if ledgers:
+        text = text.replace(
+            "from quanyu.storage.schema import Instant\n",
+            "from quanyu.storage.schema import Instant, append_only_statements\n",
+        ).replace(
+            "    # ### end Alembic commands ###\n",
+            f"    for ledger in {tuple(ledgers)!r}:\n"
+            "        for statement in append_only_statements(ledger, op.get_bind().dialect.name):\n"
+            "            op.execute(sa.text(statement))\n",
+            1,
+        )
+    path.write_text(text, encoding="utf-8")
+    return path

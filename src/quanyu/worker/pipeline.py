@@ -68,6 +68,11 @@ class Pipeline:
         self._max_events = max_events
         self._afterwards = afterwards
         self._ready = False
+        self.taken = 0  # events that this process took from the log
+
+    def acquire(self) -> bool:
+        """Whether it is this pipeline's turn, or has become it."""
+        return self._lease.acquire()
 
     def step(self) -> bool:
         """One micro-batch; whether there was anything to do."""
@@ -89,6 +94,7 @@ class Pipeline:
                 number = self._take_in(tx, batch.table)
             if number is not None:
                 self._events.keep_keys(batch, number)
+        self.taken += sum(batch.accepted.values())
         PROCESSED.labels("stored").inc(batch.table.num_rows)
         PROCESSED.labels("duplicate").inc(sum(batch.duplicates.values()))
         PROCESSED.labels("quarantined").inc(sum(item.count for item in batch.rejected))
@@ -108,18 +114,20 @@ class Pipeline:
         """Hand committed rows to history; whether there were any. For the process that holds the lease."""
         if not self._ready:
             return False
-        delivered = handover.deliver(self._state, self._history, APP, EVENTS)
+        # Not beyond what the index of ids holds: a kill in between must find those rows still here.
+        delivered = handover.deliver(self._state, self._history, APP, EVENTS, upto=self._events.keys.marker)
         if delivered:
             self._events.forget_log()
         return delivered > 0
 
     def drain(self, progress: Callable[[int], None] = lambda _: None) -> int:
         """Work until the log is empty and history has everything; the number of events stored."""
-        stored = 0
+        stored, before = 0, 0
         while self.step():
-            done = handover.deliver(self._state, self._history, APP, EVENTS)
+            progress(self.taken - before)
+            before = self.taken
+        while done := handover.deliver(self._state, self._history, APP, EVENTS):
             stored += done
-            progress(done)
         return stored
 
     def _recover(self) -> None:

@@ -89,16 +89,16 @@ class CompleteJourney(Connector):
         )
 
     def products(self) -> pa.Table:
-        """Columns sku, name_*, category_key, category_*, department_key, department_*, brand.
+        """Columns sku, name_*, category_key, category_*, department_key, department_*.
 
         A SKU that was sold but is missing from the master is kept, in the category `unknown`.
         """
         rows = self._db.sql(
             """
-            SELECT CAST(product_id AS VARCHAR), department, product_category, product_type, package_size, brand
+            SELECT CAST(product_id AS VARCHAR), department, product_category, product_type, package_size
             FROM products
             UNION ALL
-            SELECT DISTINCT CAST(product_id AS VARCHAR), NULL, NULL, NULL, NULL, NULL
+            SELECT DISTINCT CAST(product_id AS VARCHAR), NULL, NULL, NULL, NULL
             FROM transactions WHERE product_id NOT IN (SELECT product_id FROM products)
             ORDER BY 1
             """
@@ -245,14 +245,13 @@ _PRODUCTS = pa.schema(
             "department_key",
             "department_zh",
             "department_en",
-            "brand",
         )
     ]
 )
 
 
 def _product(
-    sku: str, department: str | None, category: str | None, kind: str | None, size: str | None, brand: str | None
+    sku: str, department: str | None, category: str | None, kind: str | None, size: str | None
 ) -> dict[str, str | None]:
     if department is None:
         name, group, section = (f"商品 {sku}", f"Product {sku}"), ("未知品类", "Unknown"), ("未知部门", "Unknown")
@@ -271,5 +270,4 @@ def _product(
         "department_key": keys[1],
         "department_zh": section[0],
         "department_en": section[1],
-        "brand": brand,
     }

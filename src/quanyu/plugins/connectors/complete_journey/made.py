@@ -24,10 +24,10 @@ CORP_ID = "wwdemo0000corp0000"
 GUIDES = 24
 
 MEMBERS = Source(
-    "demo_members", Label("会员绑定（演示生成）", "Member bindings (made for the demo)"), "generator", made=True
+    "demo_members", Label("会员绑定（演示生成）", "Member bindings (made for the demo)"), "file", made=True
 )
 VISITS = Source(
-    "demo_visits", Label("小程序浏览（演示生成）", "Mini-program visits (made for the demo)"), "generator", made=True
+    "demo_visits", Label("小程序浏览（演示生成）", "Mini-program visits (made for the demo)"), "file", made=True
 )
 
 _SURNAMES = (

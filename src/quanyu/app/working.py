@@ -1,0 +1,90 @@
+"""The worker's lanes: what runs, how often, over one product."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from quanyu.app.product import Product
+from quanyu.events.contracts import EVENT_SCHEMA
+from quanyu.storage.bulk import upsert
+from quanyu.storage.lease import Lease
+from quanyu.storage.schema import worker_beat
+from quanyu.worker.lanes import Lane
+from quanyu.worker.pipeline import EVENTS, Pipeline
+
+_LEASE = timedelta(seconds=15)
+_FILES_PER_DAY = 8
+_ORDER = ["name", "person_id", "occurred_at", "event_id"]
+
+
+def pipeline(product: Product) -> Pipeline:
+    """The micro-batch of a product, with every context that lives on events taking part."""
+
+    def receipts(tx: sa.Connection, batch: pa.Table, _: Any) -> object:
+        return product.messaging.receipts(tx, batch)
+
+    holder = f"{socket.gethostname()}:{os.getpid()}:{product.ids.code(8)}"
+    return Pipeline(
+        product.state,
+        product.history,
+        product.clock,
+        product.events,
+        product.identity,
+        [product.consent.apply, product.profiles.apply, receipts, product.journeys.on_events],
+        Lease(product.state, product.clock, "micro_batch", holder, _LEASE),
+    )
+
+
+def lanes(product: Product) -> list[Lane]:
+    """Every lane of a worker process."""
+    batches = pipeline(product)
+    product.vault.prepare(0, ("log",))
+
+    def beat() -> bool:
+        name = f"{socket.gethostname()}:{os.getpid()}"
+        with product.state.write() as tx:
+            upsert(tx, worker_beat, [{"worker": name, "at": product.clock.now()}], ["worker"], ["at"])
+            tx.execute(sa.delete(worker_beat).where(worker_beat.c.at < product.clock.now() - timedelta(days=1)))
+        return False
+
+    def audiences() -> bool:
+        return bool(product.audiences.follow_people()) | bool(product.audiences.refresh_due())
+
+    def tell() -> bool:
+        return bool(product.messaging.publish_events()) | bool(product.promotions.publish_events())
+
+    return [
+        Lane("batches", batches.step, 0.02),
+        Lane("history", batches.deliver, float(product.settings.history_flush_seconds)),
+        Lane("journeys", lambda: bool(product.journeys.advance()), 0.05),
+        Lane("journey_news", lambda: bool(product.journeys.follow_news()), 0.25),
+        Lane("dispatch", lambda: bool(product.messaging.dispatch(patience=1.0)), 0.05),
+        Lane("recovery", lambda: bool(product.messaging.recover()), 2.0),
+        Lane("tell", tell, 0.25),
+        Lane("audiences", audiences, 5.0),
+        Lane("compaction", lambda: _compact(product), 30.0),
+        Lane("beat", beat, 5.0),
+    ]
+
+
+def _compact(product: Product) -> bool:
+    """Merge the day with the most small files, when it has too many."""
+    counts: dict[str, int] = {}
+    for file in product.history.snapshot(EVENTS).files:
+        day = next((part[4:] for part in file.split("/") if part.startswith("day=")), None)
+        if day:
+            counts[day] = counts.get(day, 0) + 1
+    crowded = max(counts, key=lambda day: counts[day], default=None)
+    if crowded is None or counts[crowded] <= _FILES_PER_DAY:
+        return False
+    product.history.compact(EVENTS, crowded, _ORDER)
+    return True
+
+
+assert set(_ORDER) <= set(EVENT_SCHEMA.names)

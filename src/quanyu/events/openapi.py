@@ -105,7 +105,7 @@ def _segment(call: str, operation_id: str, summary: str) -> dict[str, Any]:
             "required": ["batch"],
         }
     operation = _operation(operation_id, summary, _CALL_ANSWERS)
-    operation["security"] = [{"WriteKey": []}, {}]
+    operation["description"] = "The write key is the user name of HTTP Basic, or `writeKey` in the body."
     operation["requestBody"] = {
         "required": True,
         "description": "JSON, plain or gzip; the Content-Type is not looked at",

@@ -68,9 +68,9 @@ export const PEOPLE = Array.from({ length: 137 }, (_, index) => {
     person_id: `p_${(0x8f21c0 + index * 7919).toString(16)}`,
     name: random() < 0.12 ? null : `${pick(SURNAMES)}*${pick(GIVEN).slice(-1)}`,
     phone: random() < 0.2 ? null : `13${between(0, 9)}****${between(1000, 9999)}`,
-    home_store: random() < 0.9 ? (({ store_id, name }) => ({ store_id, name: name.zh }))(pick(STORES)) : null,
+    home_store: random() < 0.9 ? (({ store_id, name }) => ({ store_id, name }))(pick(STORES)) : null,
     owner_staff: random() < 0.5 ? `${pick(SURNAMES)}*${pick(GIVEN).slice(-1)}` : null,
-    tags: TAGS.filter(() => random() < 0.3).map(({ tag_id, name }) => ({ tag_id, name: name.zh })),
+    tags: TAGS.filter(() => random() < 0.3).map(({ tag_id, name }) => ({ tag_id, name })),
     identifiers: between(1, 6),
     orders,
     amount: orders * between(900, 6200),
@@ -95,7 +95,7 @@ export const EVENTS = Array.from({ length: 260 }, (_, index) => {
   const paid = kind.name === "order_paid";
   const time = NOW.getTime() - index * 5.1e6 - random() * 3e6;
   const items = paid || kind.name === "cart_added"
-    ? Array.from({ length: between(1, 4) }, () => pick(PRODUCTS)).map((product) => ({ sku: product.sku, name: product.name.zh, quantity: between(1, 3), unit_price: between(120, 1900) }))
+    ? Array.from({ length: between(1, 4) }, () => pick(PRODUCTS)).map((product) => ({ sku: product.sku, name: product.name, quantity: between(1, 3), unit_price: between(120, 1900) }))
     : [];
   const amount = paid ? items.reduce((sum, item) => sum + item.quantity * item.unit_price, 0) : null;
   const store = paid ? pick(STORES) : null;
@@ -108,7 +108,7 @@ export const EVENTS = Array.from({ length: 260 }, (_, index) => {
     received_at: iso(time + 4000),
     channel: paid ? "store" : pick(["miniprogram", "wecom"]),
     touchpoint: paid ? "pos" : "mp_home",
-    store: store ? { store_id: store.store_id, name: store.name.zh } : null,
+    store: store ? { store_id: store.store_id, name: store.name } : null,
     staff_id: paid && random() < 0.4 ? "S0203" : null,
     order_id: paid ? `B${between(3e9, 4e9)}` : null,
     effect_id: kind.name === "message_delivered" ? `ef_${index}` : null,
@@ -162,6 +162,6 @@ export function overview(query) {
     stores: STORES.map((store, index) => { const share = (9 - index) / 44; return { store_id: store.store_id, name: store.name, amount: Math.round(gmv * share), orders: Math.round(orders * share), buyers: Math.round(buyers * share), visitors: index % 2 ? null : Math.round(visitors * share), conversion: index % 2 ? null : orders / visitors, order_value: Math.round(gmv / orders), drill: drillEvents({ store_id: store.store_id }, from, to) }; }),
     categories: CATEGORIES.map((category, index) => ({ category_key: category.category_key, name: category.name, department: category.department, amount: Math.round((gmv * (9 - index)) / 60), units: between(200, 3000), buyers: between(100, 800), drill: drillEvents({ category: category.category_key }, from, to) })),
     products: PRODUCTS.slice(0, 20).map((product, index) => ({ sku: product.sku, name: product.name, amount: Math.round((gmv * (22 - index)) / 800), units: between(90, 900), buyers: between(60, 400), drill: bought({ by: "product", keys: [product.sku], measure: "times", at_least: 1, within_days: days }) })),
-    people: { total: people, new: 41, active: buyers, returning: Math.round(buyers * 0.9), pyramid: pyramid.map(([key, zh, en, share, money]) => ({ key, label: label(zh, en), people: Math.round(people * share), amount: Math.round(gmv * money), share, drill: { kind: "people", tree: { type: "group", id: "g1", op: "and", children: [{ type: "rule", id: "r1", predicate: "trait", params: { trait: "rfm", operator: "eq", value: key } }] } } })) },
+    people: { total: people, new: 41, active: 1203, returning: 1162, drills: { total: { kind: "people", tree: { type: "group", id: "g1", op: "and", children: [] } }, new: null, active: null, returning: null }, definition: label("按最近一次消费、消费频次、消费金额三项分层", "Cut by recency, frequency and money"), pyramid: pyramid.map(([key, zh, en, share, money]) => ({ key, label: label(zh, en), people: Math.round(people * share), amount: Math.round(gmv * money), share, drill: { kind: "people", tree: { type: "group", id: "g1", op: "and", children: [{ type: "rule", id: "r1", predicate: "trait", params: { trait: "rfm", operator: "eq", value: key } }] } } })) },
   };
 }

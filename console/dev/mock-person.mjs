@@ -4,7 +4,7 @@ import { CATEGORIES, iso, label, NOW, STORES } from "./mock-data.mjs";
 const days = (count) => iso(NOW.getTime() - count * 86400000);
 
 export function detail(person, ledger) {
-  const identifier = (identifier_id, namespace, zh, en, masked, strength, first, last, made = true) => ({ identifier_id, namespace, namespace_label: label(zh, en), masked, strength, first_seen_at: days(first), last_seen_at: days(last), made });
+  const identifier = (identifier_id, namespace, zh, en, masked, strength, state: strength > 50 ? "active" : "shared", sharing: strength > 50 ? 1 : 3, first, last, made = true) => ({ identifier_id, namespace, namespace_label: label(zh, en), masked, strength, state: strength > 50 ? "active" : "shared", sharing: strength > 50 ? 1 : 3, first_seen_at: days(first), last_seen_at: days(last), made });
   const identifiers = [
     identifier(1, "household", "家庭号", "Household id", "h:1**4", 90, 364, 1, false),
     identifier(2, "phone", "手机号", "Phone", person.phone ?? "139****7701", 90, 300, 3),
@@ -14,7 +14,7 @@ export function detail(person, ledger) {
     identifier(6, "device", "设备", "Device", "iPhone****7F3E", 30, 88, 6),
     identifier(7, "cookie", "浏览器", "Browser cookie", "c-9f****12", 30, 60, 30),
   ];
-  const link = (link_id, a, b, rule, zh, en, status, reason, count, name) => ({ link_id, a, b, rule, rule_label: label(zh, en), status: ledger.get(String(link_id)) ?? status, reason, first_at: days(200 - count), count, event: name ? { source: "miniprogram", event_id: `e-${link_id}`, name } : null });
+  const link = (link_id, a, b, rule, zh, en, status, reason, count, name) => ({ link_id, a, b, rule, rule_label: label(zh, en), last_at: days(2), decided_by: null, decided_at: null, status: ledger.get(String(link_id)) ?? status, reason, first_at: days(200 - count), count, event: name ? { source: "miniprogram", event_id: `e-${link_id}`, name } : null });
   const links = [
     link(1, 1, 2, "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 14, "member_registered"),
     link(2, 2, 3, "same_event", "同一事件中同时出现", "Seen together in one event", "accepted", null, 6, "phone_authorized"),
@@ -45,7 +45,7 @@ export function detail(person, ledger) {
       status: ledger.get(`${purpose}/${channel}`) ?? ["granted", "unknown", "denied"][(row + column * 2) % 3],
       notice_version: "v3.2", at: days(50 + row * 9), source: "miniprogram", evidence: "mp_privacy_popup#8812",
     }))),
-    stats: { orders: person.orders, amount: person.amount, first_order_at: days(350), last_order_at: days(6), stores: STORES.slice(0, 2).map((store) => ({ store_id: store.store_id, name: store.name.zh, orders: 9 })), categories: CATEGORIES.slice(0, 5).map((category, at) => ({ category_key: category.category_key, name: category.name, amount: Math.round(person.amount / (at + 2.5)) })) },
+    stats: { orders: person.orders, amount: person.amount, first_order_at: days(350), last_order_at: days(6), stores: STORES.slice(0, 2).map((store) => ({ store_id: store.store_id, name: store.name })), categories: CATEGORIES.slice(0, 5).map((category, at) => ({ category_key: category.category_key, name: category.name, amount: Math.round(person.amount / (at + 2.5)) })) },
     audiences: [{ audience_id: "a1", name: "周末高客单" }, { audience_id: "a2", name: "乳品爱好者" }],
     journeys: [{ journey_id: "j1", name: "加购未付挽回", node: "等待 2 小时", state: "waiting" }],
   };

@@ -127,8 +127,9 @@ export function download(path: string, query?: Query): void {
   location.assign(address(path, query));
 }
 
-/** The text of a label in the language of the page. */
-export function say(label: Label | null | undefined): string {
+/** The text of a label in the language of the page; a plain text is the same in both. */
+export function say(label: Label | string | null | undefined): string {
   if (!label) return "";
+  if (typeof label === "string") return label;
   return i18next.language === "en" ? label.en : label.zh;
 }

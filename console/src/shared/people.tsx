@@ -2,6 +2,7 @@
 import { Table, Tag } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { say, type Label } from "@/shared/api";
 import { ago, integer, money } from "@/shared/format";
 import { MadeBadge } from "@/shared/ui";
 
@@ -9,9 +10,9 @@ export interface Person {
   person_id: string;
   name: string | null;
   phone: string | null;
-  home_store: { store_id: string; name: string } | null;
+  home_store: { store_id: string; name: Label } | null;
   owner_staff: string | null;
-  tags: { tag_id: string; name: string }[];
+  tags: { tag_id: string; name: Label }[];
   identifiers: number;
   orders: number;
   amount: number;
@@ -47,7 +48,7 @@ export function PeopleTable({ people, loading }: { people: Person[]; loading?: b
             </span>
           ),
         },
-        { title: t("people.store"), key: "store", render: (_, person) => person.home_store?.name ?? "–" },
+        { title: t("people.store"), key: "store", render: (_, person) => say(person.home_store?.name) || "–" },
         { title: t("people.guide"), dataIndex: "owner_staff", render: (value: string | null) => value ?? "–" },
         {
           title: t("people.tags"),
@@ -55,7 +56,7 @@ export function PeopleTable({ people, loading }: { people: Person[]; loading?: b
           render: (_, person) => (
             <span style={{ display: "flex", flexWrap: "wrap", gap: 4 }}>
               {person.tags.map((tag) => (
-                <Tag key={tag.tag_id}>{tag.name}</Tag>
+                <Tag key={tag.tag_id}>{say(tag.name)}</Tag>
               ))}
             </span>
           ),

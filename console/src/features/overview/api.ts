@@ -5,6 +5,7 @@ import type { Drill } from "@/shared/ui";
 export interface Kpi {
   key: string;
   label: Label;
+  definition?: Label;
   value: number;
   unit: "money" | "count" | "percent";
   previous: number | null;
@@ -38,7 +39,7 @@ export interface ChannelRow extends Row {
   label: Label;
   orders: number;
   buyers: number;
-  visitors: number;
+  visitors: number | null;
 }
 
 export interface Segment extends Row {
@@ -54,8 +55,8 @@ export interface Overview {
   currency: string;
   formula: {
     visitors: number;
-    conversion: number;
-    order_value: number;
+    conversion: number | null;
+    order_value: number | null;
     gmv: number;
     orders: number;
     buyers: number;
@@ -67,7 +68,15 @@ export interface Overview {
   stores: StoreRow[];
   categories: (GoodsRow & { category_key: string })[];
   products: (GoodsRow & { sku: string })[];
-  people: { total: number; new: number; active: number; returning: number; pyramid: Segment[] };
+  people: {
+    total: number;
+    new: number;
+    active: number;
+    returning: number;
+    drills?: Record<"total" | "new" | "active" | "returning", Drill>;
+    definition?: Label;
+    pyramid: Segment[];
+  };
 }
 
 export interface Filters {

@@ -18,7 +18,7 @@ export function Formula({ data }: { data: Overview }) {
     gmv: moneyShort(formula.gmv, currency),
     visitors: integer(formula.visitors),
     conversion: percent(formula.conversion),
-    order_value: money(Math.round(formula.order_value), currency),
+    order_value: money(formula.order_value === null ? null : Math.round(formula.order_value), currency),
   };
   return (
     <section className="card formula" aria-label={t("formula")}>
@@ -35,11 +35,7 @@ export function Formula({ data }: { data: Overview }) {
             <div className={`factor factor-${key}`}>
               <span className="kpi-name">
                 {t(`kpi.${key}`)}
-                {meaning ? (
-                  <Tooltip title={meaning}>
-                    <InfoCircleOutlined tabIndex={0} aria-label={meaning} role="img" />
-                  </Tooltip>
-                ) : null}
+                {meaning ? <Meaning text={meaning} /> : null}
                 {kpi?.made ? <MadeBadge /> : null}
               </span>
               <strong className="kpi-value" data-testid={`formula-${key}`}>
@@ -56,12 +52,22 @@ export function Formula({ data }: { data: Overview }) {
   );
 }
 
+function Meaning({ text }: { text: string }) {
+  return (
+    <Tooltip title={text}>
+      <InfoCircleOutlined tabIndex={0} aria-label={text} role="img" />
+    </Tooltip>
+  );
+}
+
 export function KpiCard({ kpi, currency }: { kpi: Kpi; currency: string }) {
   const value = kpi.unit === "money" ? moneyShort(kpi.value, currency) : kpi.unit === "percent" ? percent(kpi.value) : integer(kpi.value);
   return (
     <section className="card kpi">
       <span className="kpi-name">
-        {say(kpi.label)} {kpi.made ? <MadeBadge /> : null}
+        {say(kpi.label)}
+        {kpi.definition ? <Meaning text={say(kpi.definition)} /> : null}
+        {kpi.made ? <MadeBadge /> : null}
       </span>
       <div>
         <strong className="kpi-value" data-testid={`kpi-${kpi.key}`}>

@@ -2,12 +2,13 @@
 import { BarChart } from "echarts/charts";
 import { AriaComponent, GridComponent, LegendComponent, TooltipComponent } from "echarts/components";
 import { init, use } from "echarts/core";
+import type { ECBasicOption } from "echarts/types/dist/shared";
 import { CanvasRenderer } from "echarts/renderers";
 
 use([BarChart, GridComponent, TooltipComponent, LegendComponent, AriaComponent, CanvasRenderer]);
 
 interface Drawn {
-  show: (option: object) => void;
+  show: (option: ECBasicOption) => void;
   resize: () => void;
   dispose: () => void;
 }

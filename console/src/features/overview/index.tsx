@@ -11,7 +11,7 @@ import { say } from "@/shared/api";
 import { at, integer, short, today } from "@/shared/format";
 import { useFilters } from "@/shared/lists";
 import { useSession } from "@/shared/session";
-import { Card, Empty, FilterBar, Loaded, Page } from "@/shared/ui";
+import { Card, DrillNumber, Empty, FilterBar, Loaded, Page } from "@/shared/ui";
 import "./overview.css";
 
 const KEYS = ["from", "to", "store_id", "channel", "category"] as const;
@@ -111,13 +111,21 @@ function Board({ data, dim }: { data: Overview; dim: boolean }) {
       </div>
       <div className="grid wide-left">
         <Card title={t("trend")}>{data.trend.length ? <Trend data={data} /> : <Empty title={t("quiet")} />}</Card>
-        <Card title={<Tooltip title={t("pyramidHelp")}>{t("pyramid")}</Tooltip>} extra={<span className="faint number">{t("peopleTotal", { n: integer(people.total) })}</span>}>
+        <Card title={<Tooltip title={say(people.definition) || t("pyramidHelp")}>{t("pyramid")}</Tooltip>} extra={
+            <span className="faint">
+              <DrillNumber drill={people.drills?.total}>{t("peopleTotal", { n: integer(people.total) })}</DrillNumber>
+            </span>
+          }>
           {people.pyramid.length ? <Pyramid segments={people.pyramid} currency={data.currency} /> : <Empty />}
           <dl className="people-row">
             {(["new", "active", "returning"] as const).map((key) => (
               <div key={key}>
                 <dt>{t(`peopleKinds.${key}`)}</dt>
-                <dd className="number">{integer(people[key])}</dd>
+                <dd>
+                  <DrillNumber drill={people.drills?.[key]} label={`${t(`peopleKinds.${key}`)} ${integer(people[key])}`}>
+                    {integer(people[key])}
+                  </DrillNumber>
+                </dd>
               </div>
             ))}
           </dl>

@@ -66,7 +66,7 @@ export function Trend({ data }: { data: Overview }) {
   return <div ref={box} className="trend" role="img" aria-label={t("trend")} />;
 }
 
-function trendOption(data: Overview, { slots, channels, amounts }: Slots): object {
+function trendOption(data: Overview, { slots, channels, amounts }: Slots): Record<string, unknown> {
   const names = new Map(data.channels.map((row) => [row.channel, say(row.label)]));
   return {
     color: COLOURS,

@@ -6,6 +6,7 @@ import { Link, useNavigate, useParams } from "react-router";
 import { usePerson, usePersonActions, type PersonDetail } from "@/features/people/api";
 import { Identity } from "@/features/people/identity";
 import { Consent, PersonTimeline, Tags, Traits } from "@/features/people/sections";
+import { say } from "@/shared/api";
 import { ago, at, integer, money } from "@/shared/format";
 import { useSession } from "@/shared/session";
 import { Card, Loaded, MadeBadge, Page, sentenceOf } from "@/shared/ui";
@@ -58,7 +59,7 @@ function Summary({ detail: { person, stats } }: { detail: PersonDetail }) {
         <div><dt>{t("amount")}</dt><dd className="number">{money(stats.amount, person.currency)}</dd></div>
         <div><dt>{t("average")}</dt><dd className="number">{money(average, person.currency)}</dd></div>
         <div><dt>{t("lastOrder")}</dt><dd title={at(stats.last_order_at)}>{ago(stats.last_order_at)}</dd></div>
-        <div><dt>{t("store")}</dt><dd>{person.home_store?.name ?? "–"}</dd></div>
+        <div><dt>{t("store")}</dt><dd>{say(person.home_store?.name) || "–"}</dd></div>
         <div><dt>{t("guide")}</dt><dd>{person.owner_staff ?? "–"}</dd></div>
       </dl>
     </Card>

@@ -1,222 +1,266 @@
-"""The virtual customers and staff: what they do next, decided by the seed and not by the order of calls.
+"""Customers, members of staff, and who follows whom: adding, blocking, talking, and edits that staff make in WeCom.
 
-Each decision is drawn from the seed, the customer and the message, so the same world gives the same outcomes
-whatever the size of a tick. What is due stands in the `plan` table; doing it twice is ruled out by a unique key.
+What a customer does with a message is in `behaviour`; what the brand's server may ask is in `wecom`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import random
 import sqlite3
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 
-from quanyu_sandbox.settings import SandboxSettings
-from quanyu_sandbox.store import Store
+from quanyu_sandbox.callbacks import Callbacks
+from quanyu_sandbox.clock import SECOND
+from quanyu_sandbox.world import World
 
-NOT_FRIEND, SENT, CAPPED = 2, 1, 3
-WELCOME_WINDOW = 20.0
+_RATES = ("read_rate", "open_rate", "redeem_rate", "block_rate", "purchase_rate")
+_PAUSES = ("read_seconds", "open_seconds", "redeem_seconds")
+_TEXTS = ("name", "unionid", "openid", "app_id", "phone", "store_id")
+_KEYS = frozenset(
+    {"external_userid", "staff", "staff_name", "friend", "type", "gender", "automatic", "delay", "state", *_RATES,
+     *_PAUSES, *_TEXTS}
+)  # fmt: skip
 
 
-class World:
-    """Everything that people do. `now` is injected so that tests own the time."""
+class Impossible(Exception):
+    """Something that cannot be done here; the text says what is wrong and how to mend it."""
 
-    def __init__(self, store: Store, settings: SandboxSettings, now: Callable[[], float] = time.time) -> None:
-        self.store = store
-        self.settings = settings
-        self.now = now
+    def __init__(self, message: str, status: int = 422) -> None:
+        self.status = status
+        super().__init__(message)
 
-    # ---------------------------------------------------------------- people
-    def add_customers(self, rows: list[dict[str, Any]]) -> int:
-        """Move customers in; those who live here already stay as they are."""
-        with self.store.write() as db:
-            before = db.total_changes
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A new relation. `welcome_code` is None where WeCom gives none."""
+
+    userid: str
+    external_userid: str
+    welcome_code: str | None
+
+
+class People:
+    """Who lives in the sandbox."""
+
+    def __init__(self, world: World, callbacks: Callbacks) -> None:
+        self.world = world
+        self.callbacks = callbacks
+
+    # ------------------------------------------------------------------ moving in
+    def add_staff(self, rows: list[dict[str, Any]]) -> int:
+        """Hire members `{userid, name?, confirm_rate?, confirm_seconds?, own_welcome?}`; who is here is updated."""
+        with self.world.store.write() as db:
             for row in rows:
+                if not row.get("userid"):
+                    raise Impossible("a member of staff needs a userid")
                 db.execute(
-                    "INSERT OR IGNORE INTO customer (external_userid, name, unionid, openid, phone, staff, store_id,"
-                    " friend, added_at, read_rate, redeem_rate, block_rate, delay) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                    (
-                        row["external_userid"], row["name"], row.get("unionid"), row.get("openid"), row.get("phone"),
-                        row["staff"], row.get("store_id"), int(row.get("friend", True)), self.now(),
-                        row.get("read_rate", 0.7), row.get("redeem_rate", 0.35), row.get("block_rate", 0.01),
-                        row.get("delay", 120.0),
-                    ),
+                    "INSERT INTO staff VALUES (?,?,?,?,?) ON CONFLICT (userid) DO UPDATE SET name = excluded.name,"
+                    " confirm_rate = excluded.confirm_rate, confirm_seconds = excluded.confirm_seconds,"
+                    " own_welcome = excluded.own_welcome",
+                    (row["userid"].lower(), row.get("name") or row["userid"], row.get("confirm_rate", 1.0),
+                     row.get("confirm_seconds"), int(row.get("own_welcome", False))),
                 )  # fmt: skip
+        self.world.bell.ring()
+        return len(rows)
+
+    def add_customers(self, rows: list[dict[str, Any]]) -> int:
+        """Move customers in, each already the friend of `staff` (a userid or a list of them) unless `friend` is false.
+
+        Who lives here already stays as they are. Raises Impossible for what cannot be read, and then adds nobody.
+        """
+        now = self.world.clock.now()
+        added = 0
+        with self.world.store.write() as db:
+            for place, row in enumerate(rows):
+                unknown = set(row) - _KEYS
+                if unknown or not row.get("external_userid") or not row.get("name"):
+                    what = f"unknown {sorted(unknown)}" if unknown else "external_userid and name are needed"
+                    raise Impossible(f"customers[{place}]: {what}; known are {sorted(_KEYS)}")
+                added += self._move_in(db, row, now)
+        self.world.bell.ring()
+        return added
+
+    def _move_in(self, db: sqlite3.Connection, row: dict[str, Any], now: int) -> int:
+        given = row.get("staff") or []
+        staff = [str(each).lower() for each in ([given] if isinstance(given, str) else given)]
+        values: dict[str, Any] = {key: row[key] for key in (*_TEXTS, *_RATES, *_PAUSES) if row.get(key) is not None}
+        if "delay" in row:  # one mean for both slow steps
+            values.setdefault("read_seconds", row["delay"])
+            values.setdefault("redeem_seconds", row["delay"])
+        if str(values.get("openid") or "").count("@") == 1:  # openid@appid
+            values["openid"], values["app_id"] = str(values["openid"]).split("@")
+        values |= {
+            "external_userid": row["external_userid"],
+            "type": int(row.get("type", 1)),
+            "gender": int(row.get("gender", 0)),
+            "automatic": int(row.get("automatic", True)),
+            "staff": staff[0] if staff else None,
+            "moved_in_at": now,
+        }
+        names = ", ".join(values)  # names come from the constants above, never from a request
+        marks = ",".join("?" * len(values))
+        new = db.execute(
+            f"INSERT OR IGNORE INTO customer ({names}) VALUES ({marks})",  # noqa: S608
+            tuple(values.values()),
+        ).rowcount
+        for userid in staff:
+            db.execute(
+                "INSERT OR IGNORE INTO staff (userid, name) VALUES (?,?)",
+                (userid, row.get("staff_name") if len(staff) == 1 and row.get("staff_name") else userid),
+            )
+            if new and row.get("friend", True):
                 db.execute(
-                    "INSERT OR IGNORE INTO staff VALUES (?,?)", (row["staff"], row.get("staff_name", row["staff"]))
+                    "INSERT INTO follow (userid, external_userid, added_at, state) VALUES (?,?,?,?)",
+                    (userid, row["external_userid"], now, row.get("state") or ""),
                 )
-            return db.total_changes - before
+        return int(new)
 
-    def dice(self, *key: object) -> random.Random:
-        """The random source of one decision."""
-        text = ":".join(map(str, (self.settings.seed, *key)))
-        return random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311 - a play-world, repeatable
-
-    # ---------------------------------------------------------------- time
-    def tick(self, to: float | None = None, limit: int = 10_000) -> int:
-        """Do what is due until `to` (now if left out), in order of time; how many things were done."""
-        until = self.now() if to is None else to
-        done = 0
-        while done < limit:
-            with self.store.write() as db:
-                row = db.execute(
-                    "SELECT * FROM plan WHERE done = 0 AND at <= ? ORDER BY at, id LIMIT 1", (until,)
-                ).fetchone()
-                if row is None:
-                    return done
-                db.execute("UPDATE plan SET done = 1 WHERE id = ?", (row["id"],))
-                getattr(self, f"_do_{row['kind']}")(db, row["subject"], row["at"])
-            done += 1
-        return done
-
-    def plan(self, db: sqlite3.Connection, at: float, kind: str, subject: str) -> None:
-        """Note that `kind` will happen to `subject`; a second time for the same is no news."""
-        db.execute("INSERT OR IGNORE INTO plan (at, kind, subject) VALUES (?,?,?)", (at, kind, subject))
-
-    def _later(self, dice: random.Random, mean: float) -> float:
-        return dice.expovariate(1 / max(mean, 0.001)) / self.settings.speed
-
-    # ---------------------------------------------------------------- mass messages
-    def confirm(self, msgid: str) -> None:
-        """The member of staff taps 'send' in WeCom now."""
-        with self.store.write() as db:
-            self._do_confirm(db, msgid, self.now())
-
-    def _do_confirm(self, db: sqlite3.Connection, msgid: str, at: float) -> None:
-        task = db.execute("SELECT * FROM task WHERE msgid = ?", (msgid,)).fetchone()
-        if task is None or task["cancelled"]:
-            return
-        month = datetime.fromtimestamp(at, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        days = ((month.replace(month=month.month % 12 + 1, year=month.year + month.month // 12)) - month).days
-        sent = dict(
+    def update(self, external_userid: str, changes: dict[str, Any]) -> None:
+        """Change how a customer behaves. Raises Impossible."""
+        allowed = {*_RATES, *_PAUSES, "automatic", "name", "store_id"}
+        if not changes or set(changes) - allowed:
+            raise Impossible(f"what can be changed is {sorted(allowed)}")
+        self.customer(external_userid)
+        parts = ", ".join(f"{name} = ?" for name in changes)  # names were checked just above
+        with self.world.store.write() as db:
             db.execute(
-                "SELECT external_userid, count(*) FROM target WHERE status = 1 AND send_time >= ? GROUP BY 1",
-                (month.timestamp(),),
-            ).fetchall()
-        )
-        for row in db.execute(
-            "SELECT t.*, c.friend FROM target t JOIN customer c USING (external_userid) WHERE msgid = ? AND status = 0",
-            (msgid,),
-        ).fetchall():
-            customer = row["external_userid"]
-            status = NOT_FRIEND if not row["friend"] else CAPPED if sent.get(customer, 0) >= days else SENT
-            db.execute(
-                "UPDATE target SET status = ?, send_time = ? WHERE msgid = ? AND external_userid = ?",
-                (status, at, msgid, customer),
-            )
-            if status == SENT:
-                card = next((item for item in json.loads(task["attachments"])), None)
-                self.deliver(db, customer, row["userid"], at, task["text"], card, msgid)
-
-    def deliver(
-        self, db: sqlite3.Connection, customer: str, staff: str, at: float, text: str | None, card: Any, msgid: str
-    ) -> None:
-        """Put a message on a customer's phone and draw what they will do with it."""
-        cursor = db.execute(
-            "INSERT INTO message (external_userid, userid, at, text, card, msgid) VALUES (?,?,?,?,?,?)",
-            (customer, staff, at, text, json.dumps(card, ensure_ascii=False) if card else None, msgid),
-        )
-        if not self.settings.auto:
-            return
-        person = db.execute("SELECT * FROM customer WHERE external_userid = ?", (customer,)).fetchone()
-        dice = self.dice("message", customer, msgid)
-        reads, blocks = dice.random() < person["read_rate"], dice.random() < person["block_rate"]
-        delay = self._later(dice, person["delay"])
-        if reads:
-            self.plan(db, at + delay, "read", str(cursor.lastrowid))
-        elif blocks:
-            self.plan(db, at + delay, "block", customer)
-
-    # ---------------------------------------------------------------- what a customer does
-    def _do_read(self, db: sqlite3.Connection, subject: str, at: float) -> None:
-        message = db.execute("SELECT * FROM message WHERE id = ?", (subject,)).fetchone()
-        db.execute("UPDATE message SET read_at = coalesce(read_at, ?) WHERE id = ?", (at, subject))
-        if message["card"]:
-            dice = self.dice("tap", message["external_userid"], message["msgid"])
-            self.plan(db, at + self._later(dice, 20), "tap", subject)
-
-    def read_chat(self, customer: str) -> None:
-        """The customer looks at the chat: everything in it is read."""
-        with self.store.write() as db:
-            db.execute(
-                "UPDATE message SET read_at = ? WHERE external_userid = ? AND read_at IS NULL", (self.now(), customer)
+                f"UPDATE customer SET {parts} WHERE external_userid = ?",  # noqa: S608
+                (*changes.values(), external_userid),
             )
 
-    def tap(self, message_id: str) -> None:
-        """The customer taps the card of a message."""
-        with self.store.write() as db:
-            self._do_tap(db, message_id, self.now())
+    def customer(self, external_userid: str) -> sqlite3.Row:
+        """A customer. Raises Impossible."""
+        row = self.world.store.one("SELECT * FROM customer WHERE external_userid = ?", external_userid)
+        if row is None:
+            raise Impossible(f"no customer {external_userid!r} lives here", 404)
+        return row
 
-    def _do_tap(self, db: sqlite3.Connection, subject: str, at: float) -> None:
-        message = db.execute("SELECT * FROM message WHERE id = ?", (subject,)).fetchone()
-        first = message["tapped_at"] is None
-        db.execute(
-            "UPDATE message SET tapped_at = coalesce(tapped_at, ?), read_at = coalesce(read_at, ?) WHERE id = ?",
-            (at, at, subject),
+    def guide_of(self, external_userid: str, userid: str | None) -> str:
+        """The member meant: the one named, else the friend added last, else the one they moved in with."""
+        if userid:
+            return userid.lower()
+        row = self.world.store.one(
+            "SELECT userid FROM follow WHERE external_userid = ? ORDER BY friend DESC, added_at DESC LIMIT 1",
+            external_userid,
         )
-        if first:
-            self.tell_brand(db, message, "opened", at)
-        if first and self.settings.auto:
-            person = db.execute(
-                "SELECT * FROM customer WHERE external_userid = ?", (message["external_userid"],)
-            ).fetchone()
-            dice = self.dice("redeem", message["external_userid"], message["msgid"])
-            if dice.random() < person["redeem_rate"]:
-                self.plan(db, at + self._later(dice, person["delay"]), "redeem", subject)
+        found = row["userid"] if row is not None else self.customer(external_userid)["staff"]
+        if not found:
+            raise Impossible(f"{external_userid} knows no member of staff: name one in userid")
+        return str(found)
 
-    def _do_redeem(self, db: sqlite3.Connection, subject: str, at: float) -> None:
-        message = db.execute("SELECT * FROM message WHERE id = ?", (subject,)).fetchone()
-        if message["redeemed_at"] is None:
-            db.execute("UPDATE message SET redeemed_at = ? WHERE id = ?", (at, subject))
-            self.tell_brand(db, message, "redeem", at)
+    # ------------------------------------------------------------------ relations
+    def add(
+        self, external_userid: str, userid: str | None = None, *, state: str = "", config_id: str | None = None
+    ) -> Added:
+        """The customer scans a member's code, or a contact way's. Raises Impossible.
 
-    def tell_brand(self, db: sqlite3.Connection, message: sqlite3.Row, kind: str, at: float) -> None:
-        """Queue what the brand's mini program does when this happens on the phone."""
-        payload = {"message": message["id"], "customer": message["external_userid"], "at": at}
-        db.execute(
-            "INSERT INTO outgoing (kind, payload, next_at) VALUES (?,?,?)", (kind, json.dumps(payload), self.now())
-        )
-
-    # ---------------------------------------------------------------- friends
-    def block(self, customer: str) -> None:
-        """The customer deletes the member of staff."""
-        with self.store.write() as db:
-            self._do_block(db, customer, self.now())
-
-    def _do_block(self, db: sqlite3.Connection, customer: str, at: float) -> None:
-        person = db.execute("SELECT * FROM customer WHERE external_userid = ?", (customer,)).fetchone()
-        if person is None or not person["friend"]:
-            return
-        db.execute("UPDATE customer SET friend = 0 WHERE external_userid = ?", (customer,))
-        self._callback(db, "del_follow_user", person, at)
-
-    def add_staff(self, customer: str, state: str = "") -> str:
-        """The customer scans a member of staff's code; the welcome code that WeCom gives with the event."""
-        with self.store.write() as db:
-            at = self.now()
-            person = db.execute("SELECT * FROM customer WHERE external_userid = ?", (customer,)).fetchone()
-            if person is None:
-                raise KeyError(customer)
+        WeCom gives a welcome code unless the member has a welcome of the admin console's, the contact is a WeCom
+        user (`type` 2), or the two have talked since they became friends.
+        """
+        customer = self.customer(external_userid)
+        store, now = self.world.store, self.world.clock.now()
+        if config_id is not None:
+            way = store.one("SELECT body FROM contact_way WHERE config_id = ?", config_id)
+            if way is None:
+                raise Impossible("this code shows an error page: it was deleted or never made", 404)
+            body = json.loads(way["body"])
+            users = body.get("user") or []
+            userid = users[self.world.chance.pick(len(users), "way", config_id, external_userid)]
+            state = str(body.get("state") or "")
+        guide = self.guide_of(external_userid, userid)
+        with store.write() as db:
+            db.execute("INSERT OR IGNORE INTO staff (userid, name) VALUES (?,?)", (guide, guide))
+            before = store.one("SELECT * FROM follow WHERE userid = ? AND external_userid = ?", guide, external_userid)
+            if before is not None and before["friend"]:
+                raise Impossible(f"{external_userid} and {guide} are friends already", 409)
             db.execute(
-                "UPDATE customer SET friend = 1, added_at = ?, state = ? WHERE external_userid = ?",
-                (at, state, customer),
+                "INSERT INTO follow (userid, external_userid, added_at, state) VALUES (?,?,?,?)"
+                " ON CONFLICT (userid, external_userid) DO UPDATE SET friend = 1, added_at = excluded.added_at,"
+                " state = excluded.state, chatted_at = 0",
+                (guide, external_userid, now, state),
             )
-            code = hashlib.sha256(f"{self.settings.seed}:{customer}:{at}".encode()).hexdigest()[:40]
-            db.execute("INSERT INTO welcome VALUES (?,?,?,?,0)", (code, customer, person["staff"], at + WELCOME_WINDOW))
-            self._callback(db, "add_external_contact", person, at, State=state, WelcomeCode=code)
-            return code
+            member = store.one("SELECT own_welcome FROM staff WHERE userid = ?", guide)
+            code: str | None = None
+            if customer["type"] == 1 and not (member and member["own_welcome"]):
+                count = store.number("SELECT count(*) FROM welcome")
+                code = "WC" + self.world.chance.digest("welcome", guide, external_userid, count)[:40]
+                expires = now + int(self.world.settings.welcome_seconds * SECOND)
+                db.execute("INSERT INTO welcome VALUES (?,?,?,?,NULL)", (code, external_userid, guide, expires))
+            db.execute(
+                "INSERT INTO message (external_userid, userid, at, author, kind, body, seen_at)"
+                " VALUES (?,?,?,'system','added','{}',?)",
+                (external_userid, guide, now, now),
+            )
+            self.callbacks.contact_changed(
+                db, "add_external_contact", guide, external_userid, now, State=state, WelcomeCode=code or ""
+            )
+        self.world.bell.ring()
+        return Added(guide, external_userid, code)
 
-    def _callback(self, db: sqlite3.Connection, change: str, person: sqlite3.Row, at: float, **more: str) -> None:
-        payload = {
-            "ToUserName": self.settings.corp_id, "FromUserName": "sys", "CreateTime": str(int(at)), "MsgType": "event",
-            "Event": "change_external_contact", "ChangeType": change, "UserID": person["staff"],
-            "ExternalUserID": person["external_userid"], **{key: value for key, value in more.items() if value},
-        }  # fmt: skip
-        db.execute(
-            "INSERT INTO outgoing (kind, payload, next_at) VALUES ('callback', ?, ?)",
-            (json.dumps(payload, ensure_ascii=False), self.now()),
-        )
+    def block(self, external_userid: str, userid: str | None = None, at: int | None = None) -> bool:
+        """The customer deletes the member: no more messages arrive. False when they were no friends."""
+        guide = self.guide_of(external_userid, userid)
+        return self._part(external_userid, guide, at, "del_follow_user", keep=True)
+
+    def drop(self, external_userid: str, userid: str | None = None) -> bool:
+        """The member deletes the customer: the relation is gone on both sides."""
+        guide = self.guide_of(external_userid, userid)
+        return self._part(external_userid, guide, None, "del_external_contact", keep=False)
+
+    def _part(self, external_userid: str, guide: str, at: int | None, change: str, *, keep: bool) -> bool:
+        moment = self.world.clock.now() if at is None else at
+        with self.world.store.write() as db:
+            # A customer who deletes a member still stands in the member's list, as in WeCom; sends then fail (2).
+            statement = (
+                "UPDATE follow SET friend = 0 WHERE userid = ? AND external_userid = ? AND friend = 1"
+                if keep
+                else "DELETE FROM follow WHERE userid = ? AND external_userid = ?"
+            )
+            if not db.execute(statement, (guide, external_userid)).rowcount:
+                return False
+            db.execute(
+                "INSERT INTO message (external_userid, userid, at, author, kind, body, seen_at)"
+                " VALUES (?,?,?,'system','blocked','{}',?)",
+                (external_userid, guide, moment, moment),
+            )
+            self.callbacks.contact_changed(db, change, guide, external_userid, moment)
+        self.world.bell.ring()
+        return True
+
+    # ------------------------------------------------------------------ talking and edits
+    def say(self, external_userid: str, text: str, userid: str | None = None) -> None:
+        """The customer writes to a member: from now on the chat has started (no welcome message any more)."""
+        guide, now = self.guide_of(external_userid, userid), self.world.clock.now()
+        if not text.strip():
+            raise Impossible("an empty message cannot be sent")
+        with self.world.store.write() as db:
+            started = db.execute(
+                "UPDATE follow SET chatted_at = ? WHERE userid = ? AND external_userid = ? AND friend = 1",
+                (now, guide, external_userid),
+            ).rowcount
+            if not started:
+                raise Impossible(f"{external_userid} is no friend of {guide}: add them first", 409)
+            db.execute(
+                "INSERT INTO message (external_userid, userid, at, author, kind, body, seen_at)"
+                " VALUES (?,?,?,'customer','text',?,?)",
+                (external_userid, guide, now, json.dumps({"content": text[:2000]}, ensure_ascii=False), now),
+            )
+        self.world.bell.ring()
+
+    def edit(self, external_userid: str, userid: str | None, changes: dict[str, Any]) -> None:
+        """A member edits a customer's remark or description in WeCom: `edit_external_contact` is told."""
+        guide, now = self.guide_of(external_userid, userid), self.world.clock.now()
+        given = {name: str(changes[name]) for name in ("remark", "description") if changes.get(name) is not None}
+        if not given:
+            raise Impossible("what can be edited is remark and description")
+        with self.world.store.write() as db:
+            for name, value in given.items():
+                done = db.execute(
+                    f"UPDATE follow SET {name} = ? WHERE userid = ? AND external_userid = ?",  # noqa: S608
+                    (value, guide, external_userid),
+                ).rowcount
+                if not done:
+                    raise Impossible(f"{external_userid} is no customer of {guide}", 409)
+            self.callbacks.contact_changed(db, "edit_external_contact", guide, external_userid, now)
+        self.world.bell.ring()

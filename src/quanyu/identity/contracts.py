@@ -87,7 +87,10 @@ class IdentifierView:
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """One piece of evidence and what became of it, with the sentence that explains it."""
+    """One piece of evidence and what became of it, with the sentence that explains it.
+
+    `days` is on how many days the two were seen together (one that came late and lies in between is not counted).
+    """
 
     link_id: int
     a: int
@@ -98,7 +101,7 @@ class LinkView:
     reason: Label | None
     first_at: datetime
     last_at: datetime
-    times: int
+    days: int
     source: str | None
     event_id: str | None
     event_name: str | None

@@ -51,7 +51,7 @@ def connect(
             "rule": "manual",
             "first_at": at,
             "last_at": at,
-            "times": 1,
+            "days": 1,
             "status": ACCEPTED,
             "decision": ACCEPT,
             "decided_by": by,

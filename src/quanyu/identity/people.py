@@ -175,7 +175,7 @@ def link_view(row: Any, book: PolicyBook) -> LinkView:
         _reason(row, book),
         row.first_at,
         row.last_at,
-        row.times,
+        row.days,
         row.source,
         row.event_id,
         row.event_name,

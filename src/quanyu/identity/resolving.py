@@ -26,7 +26,8 @@ from quanyu.kernel.ids import Ids
 from quanyu.storage.bulk import insert_many, rows
 from quanyu.storage.vault import Vault
 
-_SEEN_STEP = 3_600_000_000  # `seen_at` is kept to the hour: one write less per identifier and batch
+# Sightings are kept to the day: a known person's clicks then write nothing, which is most of what a store does.
+_DAY = 86_400_000_000
 _IDENTIFIER_COLUMNS = (
     "identifier_id",
     "brand_id",
@@ -54,7 +55,7 @@ _LINK_COLUMNS = (
     "rule",
     "first_at",
     "last_at",
-    "times",
+    "days",
     "source",
     "event_id",
     "event_name",
@@ -83,13 +84,12 @@ class _Known:
 
 @dataclass(slots=True)
 class _Pairs:
-    """Pairs seen together: ends (a < b), when first and last, how often, and the row that showed them first."""
+    """Pairs seen together: ends (a < b), when first and last, and the row that showed them first."""
 
     a: I64
     b: I64
     first_at: I64
     last_at: I64
-    times: I64
     row: I64
 
 
@@ -283,7 +283,7 @@ class _Batch:
     def _pairs(self, row: I64, which: I64, centre: I64, at: I64) -> _Pairs:
         one, other = self.known.identifier_id[which], self.known.identifier_id[centre]
         a, b = np.minimum(one, other), np.maximum(one, other)
-        key, place, times = np.unique(a * _PAIR + b, return_inverse=True, return_counts=True)
+        key, place = np.unique(a * _PAIR + b, return_inverse=True)
         first, last = np.full(key.size, np.iinfo(np.int64).max), np.zeros(key.size, np.int64)
         np.maximum.at(last, place, at)
         # Rows in order of time (then of position), so that the first write per pair is its first evidence.
@@ -291,7 +291,7 @@ class _Batch:
         shown = np.zeros(key.size, np.int64)
         shown[place[oldest]] = row[oldest]
         first[place[oldest]] = at[oldest]
-        return _Pairs(key // _PAIR, key % _PAIR, first, last, times, shown)
+        return _Pairs(key // _PAIR, key % _PAIR, first, last, shown)
 
     def _settle(self, pairs: _Pairs, born: I64) -> tuple[Outcome | None, _NewLinks]:
         """Settle the clusters that new evidence touches; the new links as rows to insert."""
@@ -308,11 +308,13 @@ class _Batch:
         for place, number, first_at, last_at, decision in stored:
             link_id[place] = number
             first, last = min(first_at, int(pairs.first_at[place])), max(last_at, int(pairs.last_at[place]))
-            strengthened.append((number, int(pairs.times[place]), first, last))
             revived = last_at <= unbound[place] < last and decision == UNDECIDED
             touched[place] = (first < first_at and decision != DENY) or revived
             if touched[place]:
                 revised[number] = (first, last)
+            days = (last // _DAY > last_at // _DAY) + (first // _DAY < first_at // _DAY)
+            if days or first < first_at or revived:
+                strengthened.append((number, days, first, last))
         self._strengthen(strengthened)
         new = link_id == 0
         first_id = sequences.take(self._tx, "link", int(new.sum()))
@@ -372,13 +374,13 @@ class _Batch:
             return
         given = rows(
             self._tx,
-            {"link_id": sa.BigInteger, "times": sa.BigInteger, "first_at": sa.BigInteger, "last_at": sa.BigInteger},
+            {"link_id": sa.BigInteger, "days": sa.BigInteger, "first_at": sa.BigInteger, "last_at": sa.BigInteger},
             values,
         )
         self._tx.execute(
             sa.update(link)
             .where(link.c.link_id == given.c.link_id)
-            .values(times=link.c.times + given.c.times, first_at=given.c.first_at, last_at=given.c.last_at)
+            .values(days=link.c.days + given.c.days, first_at=given.c.first_at, last_at=given.c.last_at)
         )
 
     def _add_fresh(self, nodes: Nodes, fresh: I64, born: I64) -> None:
@@ -489,7 +491,7 @@ class _Batch:
                     "together",
                     int(pairs.first_at[place]),
                     int(pairs.last_at[place]),
-                    int(pairs.times[place]),
+                    1,
                     event["source"][i],
                     event["event_id"][i],
                     event["name"][i],
@@ -508,7 +510,7 @@ class _Batch:
 
     def _touch(self, last_seen: I64) -> None:
         known = self.known
-        late = np.flatnonzero(~known.fresh & (last_seen >= known.seen_at + _SEEN_STEP))
+        late = np.flatnonzero(~known.fresh & (last_seen >= known.seen_at + _DAY))
         if late.size == 0:
             return
         given = rows(

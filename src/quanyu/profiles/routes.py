@@ -93,7 +93,7 @@ class LinkEvent(BaseModel):
 
 
 class PersonLink(BaseModel):
-    """Why two identifiers belong together, or do not."""
+    """Why two identifiers belong together, or do not; `count` is on how many days they were seen together."""
 
     link_id: int
     a: int
@@ -321,7 +321,7 @@ def _link(view: LinkView) -> PersonLink:
         reason=_label(view.reason) if view.reason else None,
         first_at=view.first_at,
         last_at=view.last_at,
-        count=view.times,
+        count=view.days,
         event=event,
         decided_by=view.decided_by,
         decided_at=view.decided_at,

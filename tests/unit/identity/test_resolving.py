@@ -14,7 +14,7 @@ from pyroaring import BitMap
 from quanyu.identity.api import Identity
 from quanyu.identity.policies import Policy, PolicyBook
 from quanyu.identity.tables import identifier, link, person
-from quanyu.kernel.clock import ManualClock
+from quanyu.kernel.clock import ManualClock, micros
 from quanyu.kernel.ids import SeededIds
 from quanyu.kernel.label import same
 from quanyu.storage.outbox import take
@@ -169,13 +169,16 @@ def test_repeated_evidence_is_counted_and_nobody_moves(identity: Identity, state
     pair = (("phone", "13900000001"), ("anonymous_id", "c1"))
     load(identity, [Event(5, pair, name="identified", event_id="first")])
     with state.write() as tx:
-        resolved = identity.resolve(tx, batch([Event(7, pair), Event(6, pair), Event(3, pair, event_id="earlier")]))
+        day = 86_400_000_000
+        again = [Event(7, pair), Event(day + 6, pair), Event(day + 7, pair), Event(3, pair, event_id="earlier")]
+        resolved = identity.resolve(tx, batch(again))
         row = tx.execute(sa.select(link)).one()
     assert not resolved.moved_people
     assert not resolved.new_people
-    assert row.times == 4
+    assert row.days == 2
+    assert (micros(row.first_at), micros(row.last_at)) == (3, day + 7)
     assert (row.source, row.event_id, row.event_name) == ("web", "first", "identified")
-    assert resolved.person_id.tolist() == [1, 1, 1]
+    assert resolved.person_id.tolist() == [1, 1, 1, 1]
 
 
 def test_a_store_phone_that_grows_past_its_limit_lets_its_people_go(identity: Identity, state: State) -> None:

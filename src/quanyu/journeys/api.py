@@ -69,6 +69,7 @@ class Journeys:
         self._advancer = Advancer(state, clock, self._plans, audiences, Sender(messaging, promotions), scope_of)
         self._reporter = Reporter(people, messaging.effects)
         messaging.on_last_look(self._last_look)
+        messaging.use_journey_names(self._journals.names)
 
     # ------------------------------------------------------------------------------------------------ people move
     def on_events(self, tx: sa.Connection, batch: pa.Table, resolved: Any = None) -> int:

@@ -26,7 +26,7 @@ from quanyu.journeys.tables import goal_hit, participation, sighting, transition
 from quanyu.kernel.clock import from_micros
 from quanyu.storage.bulk import insert_ignore, rows
 
-REPLY_WITHIN = timedelta(seconds=20)  # how long a welcome code lives
+REPLY_WITHIN = timedelta(seconds=18)  # how long a reply token (a welcome code) can be used; WeCom's lives 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _entrant(running: Running, interest: _Interest, seen: Seen, now: datetime) -
     key = None
     if running.current.settings.reentry.rule == "per_key":
         key = interest.batch.table["order_id"][seen.row].as_py()
-    token = interest.batch.property_of(seen.row, "welcome_code") if seen.at + REPLY_WITHIN > now else None
+    token = interest.batch.property_of(seen.row, "reply_token") if seen.at + REPLY_WITHIN > now else None
     return Entrant(
         seen.person_id, seen.anchor_id, seen.event_id, seen.at, key, token if isinstance(token, str) else None
     )

@@ -210,6 +210,14 @@ class Journals:
             )
         )
 
+    def names(self, journey_ids: set[str]) -> dict[str, str]:
+        """What journeys are called."""
+        with self._state.read() as tx:
+            found = tx.execute(
+                sa.select(journey.c.journey_id, journey.c.name).where(journey.c.journey_id.in_(journey_ids))
+            )
+            return {row.journey_id: row.name for row in found}
+
     @staticmethod
     def row(tx: sa.Connection, scope: Scope, journey_id: str, *, lock: bool = True) -> Any:
         """The stored row. Raises NotFound."""

@@ -56,6 +56,9 @@ __all__ = [
 ]
 
 
+JourneyNames = Callable[[set[str]], dict[str, str]]
+
+
 class Messaging:
     """Everything about messages, of every brand of this installation."""
 
@@ -82,6 +85,7 @@ class Messaging:
         uniform = uniform or uniform_of()
         self._state, self._clock = state, clock
         self._record_events = record_events
+        self._journey_names: JourneyNames | None = None
         self._parts = Parts(people, consents, cards, coupons, vault, ids, scope_of, [], timing.lease)
         self.connections = Connections(state, clock, vault, plugins, http)
         self.templates = Templates(state, clock, ids)
@@ -93,6 +97,19 @@ class Messaging:
         self._dispatcher = Dispatcher(
             state, clock, self._parts, self._settler, self.connections, follow_up, timing, point
         )
+
+    def use_journey_names(self, names: JourneyNames) -> None:
+        """Learn from journeys (which lies above) what they are called."""
+        self._journey_names = names
+
+    def journey_names(self, views: Sequence[SendView]) -> dict[str, str]:
+        """The names of the journeys that sends come from."""
+        wanted = {view.journey_id for view in views if view.journey_id is not None}
+        return self._journey_names(wanted) if wanted and self._journey_names else {}
+
+    def person_number(self, scope: Scope, public_id: str) -> int:
+        """The number of the person with a public id. Raises NotFound outside the scope."""
+        return int(self._parts.people.person_of(public_id, scope).person_id)
 
     def on_last_look(self, look: LastLook) -> None:
         """Have `look` asked about every effect when it is claimed and again at the gate."""

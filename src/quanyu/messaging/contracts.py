@@ -105,6 +105,10 @@ class People(Protocol):
         """The `person_id` of everybody whom the scope may see."""
         ...
 
+    def person_of(self, public_id: str, scope: Scope, tx: sa.Connection | None = None) -> Any:
+        """The person (with `person_id`) whom a public id names. Raises NotFound outside the scope."""
+        ...
+
     def addresses(
         self, tx: sa.Connection, brand_id: int, person_ids: Iterable[int], namespace: str
     ) -> dict[int, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,7 @@ class SendFilter:
 
 @dataclass(frozen=True, slots=True)
 class SendView:
-    """One send as lists show it. `person` is None for somebody who was erased."""
+    """One send as lists show it, the name masked. `person` is None for somebody who was erased."""
 
     effect_id: str
     person_id: int | None
@@ -119,7 +119,7 @@ def views(tx: sa.Connection, parts: Parts, found: Sequence[Any]) -> list[SendVie
         SendView(
             row.effect_id,
             row.person_id,
-            cards.get(row.person_id),
+            shown(cards.get(row.person_id)),
             row.connection,
             row.journey_id,
             row.node_id,
@@ -138,6 +138,30 @@ def views(tx: sa.Connection, parts: Parts, found: Sequence[Any]) -> list[SendVie
         )
         for row in found
     ]
+
+
+def masked(name: str) -> str:
+    """A name as screens show it: its first letter and stars."""
+    return name[:1] + "*" * max(1, min(len(name) - 1, 3))
+
+
+def shown(card: PersonCard | None) -> PersonCard | None:
+    """A card as screens show it."""
+    return replace(card, name=masked(card.name)) if card is not None and card.name else card
+
+
+def _content(body: dict[str, Any], card: PersonCard | None) -> dict[str, Any]:
+    """A message's content with the person's name masked wherever it stands."""
+    if card is None or not card.name:
+        return body
+    name, mask = card.name, masked(card.name)
+
+    def cover(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: cover(inner) for key, inner in value.items()}
+        return value.replace(name, mask) if isinstance(value, str) else value
+
+    return {key: cover(value) for key, value in body.items()}
 
 
 def provider_labels(tx: sa.Connection, reasons: set[str]) -> Mapping[str, Label]:
@@ -204,7 +228,10 @@ def one(
         sa.select(content.c.sealed).where(content.c.content_id == found[0].content_id)
     ).scalar_one_or_none()
     body = json.loads(parts.vault.open(scope.brand_id, sealed)) if sealed else None
-    return views(tx, parts, found)[0], history, body
+    view = views(tx, parts, found)[0]
+    if body is not None and view.person_id is not None:
+        body = _content(body, parts.cards.cards(tx, [view.person_id]).get(view.person_id))
+    return view, history, body
 
 
 def resolve(

@@ -8,25 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from quanyu.access.api import Guard
 from quanyu.access.contracts import Caller
-from quanyu.kernel.label import Label
+from quanyu.kernel.label import same
 from quanyu.promotions.api import Promotions
 from quanyu.promotions.contracts import Coupon, CouponDefinition
 from quanyu.promotions.errors import idempotency_key_missing
 from quanyu.promotions.redemption import Redemption
 
 
-class CouponName(BaseModel):
-    """The name of a coupon in both languages."""
-
-    zh: str = Field(min_length=1, max_length=100)
-    en: str = Field(min_length=1, max_length=100)
-
-
 class CouponDefinitionOut(BaseModel):
     """A kind of coupon with its counters; amounts in minor units of `currency`."""
 
     coupon_id: str
-    name: CouponName
+    name: str
     kind: Literal["amount_off", "percent_off"]
     value: int
     threshold: int
@@ -42,7 +35,7 @@ class CouponDefinitionIn(BaseModel):
     """A new kind of coupon. `value`: minor units off, or per cent off (1 to 100)."""
 
     model_config = ConfigDict(extra="forbid")
-    name: CouponName
+    name: str = Field(min_length=1, max_length=100)
     kind: Literal["amount_off", "percent_off"]
     value: int = Field(ge=1, le=100_000_000_000)
     threshold: int = Field(default=0, ge=0, le=100_000_000_000)
@@ -70,7 +63,7 @@ class CouponOut(BaseModel):
 
     code: str
     coupon_id: str
-    name: CouponName
+    name: str
     kind: Literal["amount_off", "percent_off"]
     value: int
     threshold: int
@@ -111,7 +104,7 @@ def router(promotions: Promotions, guard: Guard) -> APIRouter:
         caller: Annotated[Caller, Depends(guard.permit("catalog.read"))],
     ) -> CouponDefinitionPage:
         found = promotions.definitions(caller.scope)
-        return CouponDefinitionPage(items=[_definition_out(item) for item in found], total=len(found))
+        return CouponDefinitionPage(items=[_definition_out(item, caller) for item in found], total=len(found))
 
     @routes.post("/coupons/definitions", summary="Create a kind of coupon", status_code=201)
     def create_coupon_definition(
@@ -119,7 +112,7 @@ def router(promotions: Promotions, guard: Guard) -> APIRouter:
     ) -> CouponDefinitionOut:
         made = promotions.define(
             caller,
-            name=Label(body.name.zh, body.name.en),
+            name=same(body.name),
             kind=body.kind,
             value=body.value,
             threshold=body.threshold,
@@ -127,7 +120,7 @@ def router(promotions: Promotions, guard: Guard) -> APIRouter:
             per_person=body.per_person,
             valid_days=body.valid_days,
         )
-        return _definition_out(made)
+        return _definition_out(made, caller)
 
     @routes.get("/coupons", summary="List the coupons of the person who holds an identifier")
     def list_coupons(
@@ -137,7 +130,7 @@ def router(promotions: Promotions, guard: Guard) -> APIRouter:
         send: Annotated[str | None, Query(max_length=200, description="Send token of a card's page")] = None,
     ) -> CouponPage:
         found = promotions.coupons_of(caller, namespace, value, send=send)
-        return CouponPage(items=[_coupon_out(item) for item in found], total=len(found))
+        return CouponPage(items=[_coupon_out(item, caller) for item in found], total=len(found))
 
     @routes.post("/coupons/{code}/redeem", summary="Redeem a coupon with an order")
     def redeem_coupon(
@@ -149,19 +142,15 @@ def router(promotions: Promotions, guard: Guard) -> APIRouter:
         if not idempotency_key:
             raise idempotency_key_missing()
         given = Redemption(code.strip().lower(), body.order_id, body.amount, body.channel, body.store_id)
-        return _coupon_out(promotions.redeem(caller, given, idempotency_key))
+        return _coupon_out(promotions.redeem(caller, given, idempotency_key), caller)
 
     return routes
 
 
-def _name(label: Label) -> CouponName:
-    return CouponName(zh=label.zh, en=label.en)
-
-
-def _definition_out(item: CouponDefinition) -> CouponDefinitionOut:
+def _definition_out(item: CouponDefinition, caller: Caller) -> CouponDefinitionOut:
     return CouponDefinitionOut(
         coupon_id=item.coupon_id,
-        name=_name(item.name),
+        name=item.name.text(caller.language),
         kind=item.kind,
         value=item.value,
         threshold=item.threshold,
@@ -174,12 +163,12 @@ def _definition_out(item: CouponDefinition) -> CouponDefinitionOut:
     )
 
 
-def _coupon_out(item: Coupon) -> CouponOut:
+def _coupon_out(item: Coupon, caller: Caller) -> CouponOut:
     kind = item.definition
     return CouponOut(
         code=item.code,
         coupon_id=kind.coupon_id,
-        name=_name(kind.name),
+        name=kind.name.text(caller.language),
         kind=kind.kind,
         value=kind.value,
         threshold=kind.threshold,

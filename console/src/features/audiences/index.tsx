@@ -85,12 +85,12 @@ function AudienceTable({ items }: { items: Audience[] }) {
       rowKey="audience_id"
       dataSource={items}
       pagination={items.length > 20 ? { pageSize: 20, showSizeChanger: false } : false}
-      scroll={{ x: 1180 }}
+      scroll={{ x: 1130 }}
       columns={[
         {
           title: t("columns.name"),
           key: "name",
-          width: 340,
+          width: 300,
           render: (_, item) => (
             <div>
               <Link to={`/audiences/${item.audience_id}`} data-testid={`audience-${item.audience_id}`}>
@@ -103,6 +103,7 @@ function AudienceTable({ items }: { items: Audience[] }) {
         {
           title: t("columns.size"),
           dataIndex: "size",
+          width: 96,
           align: "right",
           sorter: (a, b) => (a.size ?? -1) - (b.size ?? -1),
           render: (size: number | null, item) =>
@@ -114,11 +115,12 @@ function AudienceTable({ items }: { items: Audience[] }) {
               </Link>
             ),
         },
-        { title: t("columns.refresh"), dataIndex: "refresh", render: (mode: Refresh) => <Tag color={mode === "live" ? "blue" : undefined}>{t(`refresh.${mode}`)}</Tag> },
-        { title: t("columns.computed"), dataIndex: "computed_at", render: (value: string | null) => <Tooltip title={at(value)}>{ago(value)}</Tooltip> },
+        { title: t("columns.refresh"), dataIndex: "refresh", width: 104, render: (mode: Refresh) => <Tag color={mode === "live" ? "blue" : undefined}>{t(`refresh.${mode}`)}</Tag> },
+        { title: t("columns.computed"), dataIndex: "computed_at", width: 118, render: (value: string | null) => <Tooltip title={at(value)}>{ago(value)}</Tooltip> },
         {
           title: t("columns.usedBy"),
           key: "used",
+          width: 104,
           render: (_, item) =>
             item.used_by.length ? (
               <Tooltip title={item.used_by.map((use) => use.name).join("、")}>
@@ -128,9 +130,9 @@ function AudienceTable({ items }: { items: Audience[] }) {
               <span className="faint">{t("unused")}</span>
             ),
         },
-        { title: t("columns.updated"), dataIndex: "updated_at", sorter: (a, b) => a.updated_at.localeCompare(b.updated_at), render: (value: string) => <span style={{ whiteSpace: "nowrap" }}>{at(value)}</span> },
-        { title: t("columns.by"), dataIndex: "created_by" },
-        { title: t("columns.actions"), key: "actions", fixed: "right", width: 180, render: (_, item) => <Actions audience={item} /> },
+        { title: t("columns.updated"), dataIndex: "updated_at", width: 150, sorter: (a, b) => a.updated_at.localeCompare(b.updated_at), render: (value: string) => <span style={{ whiteSpace: "nowrap" }}>{at(value)}</span> },
+        { title: t("columns.by"), dataIndex: "created_by", width: 104, ellipsis: true },
+        { title: t("columns.actions"), key: "actions", fixed: "right", width: 156, render: (_, item) => <Actions audience={item} /> },
       ]}
     />
   );

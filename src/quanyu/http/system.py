@@ -1,7 +1,5 @@
 """Routes about the installation itself: its settings and how its parts are doing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

@@ -19,7 +19,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, type DragEvent, type
 import { useTranslation } from "react-i18next";
 import { useEditing } from "./editing";
 import { addNode, connect, disconnect, nodeOf, place, portsOf, removeNodes, whyNot } from "./graph";
-import { arrange, CARD_WIDTH, firstView, heightOf } from "./layout";
+import { arrange, CARD_WIDTH, firstView, heightOf, intoSight } from "./layout";
 import { DRAG_TYPE } from "./Palette";
 import { StepCard, type StepNode } from "./StepCard";
 import { KINDS, type Kind, type Port } from "./types";
@@ -71,7 +71,7 @@ export function Canvas() {
           sourceHandle: each.port,
           target: each.to,
           selected: each.id === edge,
-          data: { port: each.port, named: from ? portsOf(from).length > 1 : false },
+          data: { port: each.port, named: from ? portsOf(from).length > 1 : false, shared: graph.edges.some((other) => other.to === each.to && other !== each) },
           markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16, color: each.id === edge ? "#1554d9" : "#9aabc7" },
           ariaLabel: t("canvas.edge", { from: from ? titleOf(from) : each.from, to: titleOf(nodeOf(graph, each.to) ?? { id: "", kind: "exit", config: {}, position: { x: 0, y: 0 } }) }),
         };
@@ -88,6 +88,18 @@ export function Canvas() {
     looked.current = true;
     void flow.setViewport(firstView(graph, counted, { width: box.clientWidth, height: box.clientHeight }));
   }, [size, graph, counted, flow]);
+
+  // The panel takes room from the canvas: what it is about must stay in sight.
+  useEffect(() => {
+    const box = frame.current;
+    const node = nodeOf(graph, selected);
+    if (!looked.current || !box || !node) return;
+    const view = flow.getViewport();
+    const shift = intoSight({ left: node.position.x * view.zoom + view.x, top: node.position.y * view.zoom + view.y, width: CARD_WIDTH * view.zoom, height: heightOf(node, counted) * view.zoom }, { width: box.clientWidth, height: box.clientHeight });
+    if (shift.x || shift.y) void flow.setViewport({ ...view, x: view.x + shift.x, y: view.y + shift.y }, { duration: 200 });
+    // Only when another node is chosen or the frame changes, not while one is dragged.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [selected, size, graph.nodes.length]);
 
   const refuse = useCallback((why: string) => void message.warning(t(`refusals.${why}`)), [message, t]);
   const onConnect = useCallback(
@@ -184,20 +196,20 @@ export function Canvas() {
         }}
       >
         <Background variant={BackgroundVariant.Dots} gap={20} size={1.6} color="#d3dbe8" />
-        {graph.nodes.length > 7 ? <MiniMap pannable nodeColor={(node) => COLOURS[nodeOf(graph, node.id)?.kind ?? "exit"]} nodeBorderRadius={8} position="bottom-left" /> : null}
-        <Panel position="top-right" className="jc-tools">
+        {graph.nodes.length > 7 ? <MiniMap pannable nodeColor={(node) => COLOURS[nodeOf(graph, node.id)?.kind ?? "exit"]} nodeBorderRadius={8} position="bottom-right" /> : null}
+        <Panel position="bottom-left" className="jc-tools">
           <Tooltip title={t("canvas.zoomOut")}>
-            <Button icon={<ZoomOutOutlined />} aria-label={t("canvas.zoomOut")} onClick={() => void flow.zoomOut()} />
+            <Button type="text" size="small" icon={<ZoomOutOutlined />} aria-label={t("canvas.zoomOut")} onClick={() => void flow.zoomOut()} />
           </Tooltip>
           <ZoomShown />
           <Tooltip title={t("canvas.zoomIn")}>
-            <Button icon={<ZoomInOutlined />} aria-label={t("canvas.zoomIn")} onClick={() => void flow.zoomIn()} />
+            <Button type="text" size="small" icon={<ZoomInOutlined />} aria-label={t("canvas.zoomIn")} onClick={() => void flow.zoomIn()} />
           </Tooltip>
           <Tooltip title={t("canvas.fit")}>
-            <Button icon={<CompressOutlined />} aria-label={t("canvas.fit")} data-testid="canvas-fit" onClick={() => void flow.fitView({ padding: 0.08, maxZoom: 1 })} />
+            <Button type="text" size="small" icon={<CompressOutlined />} aria-label={t("canvas.fit")} data-testid="canvas-fit" onClick={() => void flow.fitView({ padding: 0.08, maxZoom: 1 })} />
           </Tooltip>
           {readOnly ? null : (
-            <Button icon={<AppstoreOutlined />} data-testid="canvas-tidy" onClick={tidy}>
+            <Button type="text" size="small" icon={<AppstoreOutlined />} data-testid="canvas-tidy" onClick={tidy}>
               {t("canvas.tidy")}
             </Button>
           )}

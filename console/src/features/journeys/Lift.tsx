@@ -18,12 +18,13 @@ const MARKS: Record<Verdict, ReactNode> = {
   too_few: <QuestionCircleFilled />,
 };
 
-const signed = (value: number, text: string): string => (value > 0 ? `+${text}` : text);
+const signed = (value: number, text: string): string => (value > 0 ? `+${text}` : text.replace("-", "−"));
 
 export function LiftView({ lift }: { lift: Lift }) {
   const { t } = useTranslation("journeys");
   const { brand } = useSession();
   const points = (value: number) => t("lift.points", { value: signed(value, (value * 100).toFixed(2)) });
+  const roundPoints = (value: number) => t("lift.points", { value: signed(value, String(Number((value * 100).toFixed(2)))) });
   const cash = (value: number) => signed(value, money(Math.round(value), brand.currency));
   const amount = lift.amount_per_person;
   const sure = percent(lift.confidence, 0);
@@ -53,9 +54,9 @@ export function LiftView({ lift }: { lift: Lift }) {
           </tbody>
         </table>
         <div className="jl-bars">
-          <IntervalBar title={t("lift.difference")} value={lift.difference} interval={lift.interval} verdict={lift.verdict} format={points} note={t("lift.interval", { sure, low: points(lift.interval.low), high: points(lift.interval.high) })} causal />
+          <IntervalBar title={t("lift.difference")} value={lift.difference} interval={lift.interval} verdict={lift.verdict} format={points} tick={roundPoints} note={t("lift.interval", { sure, low: points(lift.interval.low), high: points(lift.interval.high) })} causal />
           {amount?.interval ? (
-            <IntervalBar title={t("lift.amountDifference")} value={amount.difference} interval={amount.interval} verdict={verdictOf(amount.interval, lift.verdict)} format={cash} note={t("lift.interval", { sure, low: cash(amount.interval.low), high: cash(amount.interval.high) })} causal />
+            <IntervalBar title={t("lift.amountDifference")} value={amount.difference} interval={amount.interval} verdict={verdictOf(amount.interval, lift.verdict)} format={cash} tick={cash} note={t("lift.interval", { sure, low: cash(amount.interval.low), high: cash(amount.interval.high) })} causal />
           ) : null}
           <p className="faint">
             {[lift.relative === null ? "" : t("lift.relative", { value: signed(lift.relative, percent(lift.relative)) }), lift.p_value === null ? "" : t("lift.p", { value: lift.p_value < 0.001 ? "< 0.001" : lift.p_value.toFixed(3) })].filter(Boolean).join(" · ")}
@@ -100,12 +101,14 @@ interface BarProps {
   interval: Interval;
   verdict: Verdict;
   format: (value: number) => string;
+  /** The ends of the axis, which are round numbers. */
+  tick: (value: number) => string;
   note: string;
   causal?: boolean;
 }
 
 /** A difference as a dot on an axis through zero, with its interval as the bar it may lie in. */
-export function IntervalBar({ title, value, interval, verdict, format, note, causal }: BarProps) {
+export function IntervalBar({ title, value, interval, verdict, format, tick, note, causal }: BarProps) {
   const { t } = useTranslation("journeys");
   const scale = scaleOf([interval.low, interval.high, value]);
   const at = (point: number) => `${scale.place(point) * 100}%`;
@@ -122,9 +125,9 @@ export function IntervalBar({ title, value, interval, verdict, format, note, cau
         <span className="jl-dot" style={{ left: at(value) }} />
       </div>
       <div className="jl-ticks" aria-hidden>
-        <span>{format(-scale.end)}</span>
+        <span>{tick(-scale.end)}</span>
         <span>{t("lift.zero")}</span>
-        <span>{format(scale.end)}</span>
+        <span>{tick(scale.end)}</span>
       </div>
       <p className="faint">{note}</p>
     </figure>

@@ -65,7 +65,7 @@ function PortView({ id, port, left, named, label }: { id: string; port: Port; le
   const open = !edgeAt(graph, id, port);
   return (
     <>
-      <Handle id={port} type="source" position={Position.Bottom} style={{ left: `${left}%` }} isConnectable={!readOnly} aria-label={label} />
+      <Handle id={port} type="source" position={Position.Bottom} style={{ left: `${left}%` }} isConnectable={!readOnly} />
       {open ? (
         <span className="jn-open" style={{ left: `${left}%` }}>
           {named ? <em>{label}</em> : null}

@@ -5,9 +5,9 @@ import { useRef, useState } from "react";
 import type { TextAreaRef } from "antd/es/input/TextArea";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "@/shared/api";
+import { PhonePreview } from "@/shared/phone";
 import { sentenceOf } from "@/shared/ui";
 import { createTemplate, saveTemplate } from "./api";
-import { PhonePreview } from "./PhonePreview";
 import type { Template } from "./types";
 
 interface Props {

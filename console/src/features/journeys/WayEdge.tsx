@@ -8,7 +8,7 @@ import { useEditing } from "./editing";
 import { AddButton } from "./StepCard";
 import type { Port } from "./types";
 
-export type WayEdgeType = Edge<{ port: Port; named: boolean }, "way">;
+export type WayEdgeType = Edge<{ port: Port; named: boolean; shared: boolean }, "way">;
 
 export const WayEdge = memo(function WayEdge({ id, source, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, selected, data, markerEnd }: EdgeProps<WayEdgeType>) {
   const { t } = useTranslation("journeys");
@@ -17,9 +17,10 @@ export const WayEdge = memo(function WayEdge({ id, source, sourceX, sourceY, tar
   const count = useEdgeCount(source, port);
   const [path, labelX, labelY] = getSmoothStepPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, borderRadius: 12 });
   const words = [data?.named ? t(`ports.${port}`) : "", counted && count !== undefined ? integer(count) : ""].filter(Boolean);
-  // Where ways part, the chip hangs on its own arm; on a straight way it sits in the middle.
+  // A chip hangs where its way runs alone: in the middle of a straight one, at the end of one of several that part,
+  // at the beginning of one of several that meet.
   const straight = Math.abs(sourceX - targetX) < 2;
-  const [chipX, chipY] = straight ? [labelX, labelY] : [targetX, Math.min(targetY - 34, labelY + 2)];
+  const [chipX, chipY] = straight ? [labelX, labelY] : data?.shared ? [sourceX, sourceY + 20] : [targetX, labelY];
   return (
     <>
       <BaseEdge id={id} path={path} markerEnd={markerEnd} className={`jw jw-${port}${selected ? " selected" : ""}`} interactionWidth={24} />

@@ -4,13 +4,13 @@ import { Alert, Button, Input, InputNumber, Segmented, Select, Space } from "ant
 import { useId, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { say } from "@/shared/api";
+import { PhonePreview } from "@/shared/phone";
 import { integer, money, percent } from "@/shared/format";
 import { asGroup, emptyTree, FilterList, OptionSelect, RuleTree, useDebounced, type Filter, type Group, type TreeNode } from "@/shared/ruletree";
 import { useConnections, useCoupons, useTemplates, useTreeCount } from "./api";
 import { CouponDialog } from "./CouponDialog";
 import { useEditing } from "./editing";
 import { wording } from "./naming";
-import { PhonePreview } from "./PhonePreview";
 import { TemplateDialog } from "./TemplateDialog";
 import type { Config, Coupon, JourneyNode, Template } from "./types";
 

@@ -6,7 +6,7 @@ import type { Graph, JourneyNode } from "./types";
 
 export const CARD_WIDTH = 272;
 export const SMALLEST_FIRST_ZOOM = 0.85;
-const GAP = { across: 40, down: 64 };
+const GAP = { across: 40, down: 72 };
 
 /** A card's height: its head, and a row of counts once the journey has run. */
 export function heightOf(node: JourneyNode, counted: boolean): number {
@@ -68,4 +68,14 @@ export function firstView(graph: Graph, counted: boolean, canvas: { width: numbe
   const wide = (right - left) * zoom > canvas.width - 2 * margin;
   const middle = wide && trigger ? trigger.position.x + CARD_WIDTH / 2 : (left + right) / 2;
   return { x: Math.round(canvas.width / 2 - middle * zoom), y: Math.round(margin - top * zoom), zoom };
+}
+
+/** How far the canvas must be moved for a card to be in sight with a margin; nothing when it is. */
+export function intoSight(card: { left: number; top: number; width: number; height: number }, canvas: { width: number; height: number }, margin = 24): { x: number; y: number } {
+  const along = (start: number, length: number, room: number): number => {
+    if (start < margin) return margin - start;
+    const beyond = start + length + margin - room;
+    return beyond > 0 ? -Math.min(beyond, start - margin) : 0;
+  };
+  return { x: Math.round(along(card.left, card.width, canvas.width)), y: Math.round(along(card.top, card.height, canvas.height)) };
 }

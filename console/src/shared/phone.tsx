@@ -1,7 +1,7 @@
 // A message as the customer's phone shows it: a chat bubble, a mini-program card, the coupon that travels with it.
 import { useTranslation } from "react-i18next";
 import type { ReactNode } from "react";
-import type { Template } from "./types";
+import "./phone.css";
 
 const HOLE = /\{\{\s*([^{}]*?)\s*\}\}/g;
 const KNOWN = new Set(["name", "store", "coupon.name"]);
@@ -19,27 +19,33 @@ export function partsOf(text: string): { text: string; hole: boolean }[] {
   return parts;
 }
 
+export interface PhoneMessage {
+  kind: string;
+  text: string;
+  card?: { title: string; page: string } | null;
+}
+
 interface Props {
-  template: Pick<Template, "kind" | "text" | "card">;
+  template: PhoneMessage;
   coupon?: { name: string; words: string } | null;
 }
 
 export function PhonePreview({ template, coupon }: Props) {
-  const { t } = useTranslation("journeys");
+  const { t } = useTranslation("phone");
   const fill = (text: string): ReactNode[] =>
     partsOf(text).map((part, index) =>
       part.hole ? (
         <mark key={index} className={KNOWN.has(part.text) ? "" : "bad"}>
-          {part.text === "coupon.name" && coupon ? coupon.name : KNOWN.has(part.text) ? t(`template.holes.${part.text.replace(".", "_")}`) : `{{${part.text}}}`}
+          {part.text === "coupon.name" && coupon ? coupon.name : KNOWN.has(part.text) ? t(`holes.${part.text.replace(".", "_")}`) : `{{${part.text}}}`}
         </mark>
       ) : (
         part.text
       ),
     );
   return (
-    <div className="phone" role="img" aria-label={t("template.preview")} data-testid="phone-preview">
+    <div className="phone" role="img" aria-label={t("preview")} data-testid="phone-preview">
       <div className="phone-top" aria-hidden>
-        {t("template.sender")}
+        {t("sender")}
       </div>
       <div className="phone-chat">
         {template.text.trim() ? (
@@ -52,7 +58,7 @@ export function PhonePreview({ template, coupon }: Props) {
           <div className="phone-line">
             <span className="phone-face" aria-hidden />
             <div className="phone-card">
-              <strong>{fill(template.card.title || t("template.cardTitle"))}</strong>
+              <strong>{fill(template.card.title || t("cardTitle"))}</strong>
               <div className="phone-picture">
                 {coupon ? (
                   <span className="phone-coupon">
@@ -63,7 +69,7 @@ export function PhonePreview({ template, coupon }: Props) {
                   template.card.page
                 )}
               </div>
-              <small>{t("template.miniProgram")}</small>
+              <small>{t("miniProgram")}</small>
             </div>
           </div>
         ) : null}

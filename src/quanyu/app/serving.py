@@ -121,7 +121,6 @@ def _demo_login(product: Product) -> dict[str, str] | None:
     if not path.is_file():
         return None
 
-
     found = json.loads(path.read_text(encoding="utf-8"))
     return {"username": str(found["username"]), "password": str(found["password"])}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from datetime import timedelta
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from quanyu.app.product import Product
 from quanyu.events.contracts import EVENT_SCHEMA
+from quanyu.identity.contracts import Resolved
 from quanyu.storage.bulk import upsert
 from quanyu.storage.lease import Lease
 from quanyu.storage.schema import worker_beat
@@ -26,7 +26,7 @@ _ORDER = ["name", "person_id", "occurred_at", "event_id"]
 def pipeline(product: Product) -> Pipeline:
     """The micro-batch of a product, with every context that lives on events taking part."""
 
-    def receipts(tx: sa.Connection, batch: pa.Table, _: Any) -> object:
+    def receipts(tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> object:  # noqa: ARG001
         return product.messaging.receipts(tx, batch)
 
     holder = f"{socket.gethostname()}:{os.getpid()}:{product.ids.code(8)}"

@@ -100,7 +100,7 @@ def document(app: FastAPI, collector_paths: Mapping[str, Any]) -> dict[str, Any]
             title=app.title,
             version=app.version,
             description=app.description,
-            routes=[route for route in app.routes if isinstance(route, APIRoute)],
+            routes=app.routes,
         )
         for path, item in collector_paths.items():
             schema["paths"].setdefault(path, {}).update(item)

@@ -590,7 +590,7 @@ def upgrade() -> None:
         sa.Column("rule", sa.Text(), nullable=False),
         sa.Column("first_at", Instant(), nullable=False),
         sa.Column("last_at", Instant(), nullable=False),
-        sa.Column("times", sa.BigInteger(), nullable=False),
+        sa.Column("days", sa.BigInteger(), nullable=False),
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column("event_id", sa.Text(), nullable=True),
         sa.Column("event_name", sa.Text(), nullable=True),

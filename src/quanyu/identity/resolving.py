@@ -150,21 +150,10 @@ def resolve(
 
 
 def _kept(mentions: Mentions, count: int) -> pa.Array:
-    """What history keeps of each row's identifiers: `namespace=hash`, sorted."""
-    texts = np.array([f"{one.namespace}={one.hash}" for one in mentions.seen], object)
+    """What history keeps of each row's identifiers: `namespace=hash`, in no particular order."""
+    distinct = pa.array([f"{one.namespace}={one.hash}" for one in mentions.seen], pa.string())
     offsets = np.searchsorted(mentions.row, np.arange(count + 1))
-    order = np.lexsort((_ranks(texts)[mentions.which], mentions.row)) if texts.size else mentions.which
-    values = (
-        pa.array(texts, pa.string()).take(pa.array(mentions.which[order])) if texts.size else pa.array([], pa.string())
-    )
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values)
-
-
-def _ranks(texts: Any) -> I64:
-    order = np.argsort(texts)
-    ranks = np.empty(order.size, np.int64)
-    ranks[order] = np.arange(order.size)
-    return ranks
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), distinct.take(pa.array(mentions.which)))
 
 
 class _Batch:
@@ -300,22 +289,7 @@ class _Batch:
         sorted_ids = known.identifier_id[position]
         end_a, end_b = (position[np.searchsorted(sorted_ids, end)] for end in (pairs.a, pairs.b))
         unbound = np.maximum(known.unbound_at[end_a], known.unbound_at[end_b])
-        stored = self._stored(pairs)
-        link_id = np.zeros(pairs.a.size, np.int64)
-        touched = np.ones(pairs.a.size, np.bool_)
-        revised: dict[int, tuple[int, int]] = {}
-        strengthened = []
-        for place, number, first_at, last_at, decision in stored:
-            link_id[place] = number
-            first, last = min(first_at, int(pairs.first_at[place])), max(last_at, int(pairs.last_at[place]))
-            revived = last_at <= unbound[place] < last and decision == UNDECIDED
-            touched[place] = (first < first_at and decision != DENY) or revived
-            if touched[place]:
-                revised[number] = (first, last)
-            days = (last // _DAY > last_at // _DAY) + (first // _DAY < first_at // _DAY)
-            if days or first < first_at or revived:
-                strengthened.append((number, days, first, last))
-        self._strengthen(strengthened)
+        link_id, touched, revised = self._compare(pairs, unbound)
         new = link_id == 0
         first_id = sequences.take(self._tx, "link", int(new.sum()))
         link_id[new] = np.arange(first_id, first_id + int(new.sum()))
@@ -329,9 +303,10 @@ class _Batch:
             # Only links to identifiers that identify nobody: nothing to decide.
             return None, _NewLinks(pairs, np.flatnonzero(new), link_id, {})
         self._add_fresh(nodes, fresh, born)
-        for i, number in enumerate(links.link_id):
-            if number in revised:
-                links.first_at[i], links.last_at[i] = revised[number]
+        if revised:
+            for i, number in enumerate(links.link_id):
+                if number in revised:
+                    links.first_at[i], links.last_at[i] = revised[number]
         self._add_new(links, pairs, link_id, new)
         bench = Workbench(self._tx, self._brand_id, self._book, self._ids, self._now)
         outcome = bench.settle(nodes, links)
@@ -343,6 +318,33 @@ class _Batch:
         known.person_id[settled] = outcome.person_id[at[settled]]
         known.state[settled] = outcome.state[at[settled]]
         return outcome, _NewLinks(pairs, np.flatnonzero(new), link_id, outcome.link_status)
+
+    def _compare(self, pairs: _Pairs, unbound: I64) -> tuple[I64, Any, dict[int, tuple[int, int]]]:
+        """Of each pair the link it already is (0: none) and whether it asks for a new decision.
+
+        Links that are older or younger than was known are brought up to date; those among them that ask for a new
+        decision are returned with their first and last time.
+        """
+        link_id = np.zeros(pairs.a.size, np.int64)
+        touched = np.ones(pairs.a.size, np.bool_)
+        stored = self._stored(pairs)
+        if not stored:
+            return link_id, touched, {}
+        place, number, old_first, old_last, decision = (
+            np.array(column, np.int64) for column in zip(*stored, strict=True)
+        )
+        link_id[place] = number
+        first, last = np.minimum(old_first, pairs.first_at[place]), np.maximum(old_last, pairs.last_at[place])
+        cut = unbound[place]
+        revived = (old_last <= cut) & (cut < last) & (decision == UNDECIDED)
+        earlier = first < old_first
+        touched[place] = matters = (earlier & (decision != DENY)) | revived
+        days = (last // _DAY > old_last // _DAY).astype(np.int64) + (first // _DAY < old_first // _DAY)
+        changed = (days > 0) | earlier | revived
+        columns = (number[changed], days[changed], first[changed], last[changed])
+        self._strengthen(list(zip(*(column.tolist() for column in columns), strict=True)))
+        spans = zip(number[matters].tolist(), first[matters].tolist(), last[matters].tolist(), strict=True)
+        return link_id, touched, {one: (begin, end) for one, begin, end in spans}
 
     def _stored(self, pairs: _Pairs) -> list[Any]:
         """(place, link_id, first_at, last_at, decision) of the pairs that are links already."""

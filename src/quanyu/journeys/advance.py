@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ from quanyu.journeys.nodes import Branch
 from quanyu.journeys.running import Plans, Version
 from quanyu.journeys.sending import Sender, Sending
 from quanyu.journeys.tables import journey, participation, sighting, transition
-from quanyu.kernel.clock import Clock
+from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.errors import QuanyuError
 from quanyu.storage.bulk import rows
 from quanyu.storage.state import State
@@ -35,7 +35,7 @@ from quanyu.storage.state import State
 log = logging.getLogger(__name__)
 
 TRIES = 5
-_PAUSE = timedelta(seconds=30)
+_PAUSE_MICROS = 30_000_000
 
 Branches = tuple[str, int, str]
 
@@ -198,8 +198,8 @@ class Advancer:
                 .values(
                     tries=participation.c.tries + 1,
                     failure=given.c.failure,
-                    wake_at=sa.type_coerce(sa.literal(now, participation.c.wake_at.type), sa.BigInteger)
-                    + (participation.c.tries + 1) * int(_PAUSE / timedelta(microseconds=1)),
+                    # In microseconds: the pause grows with each try.
+                    wake_at=sa.literal(micros(now), sa.BigInteger) + (participation.c.tries + 1) * _PAUSE_MICROS,
                 )
                 .returning(participation)
             ).all()
@@ -381,9 +381,3 @@ def _sightings(tx: sa.Connection, numbers: Sequence[int]) -> dict[int, dict[str,
     ):
         found.setdefault(row.participation_id, {}).setdefault(row.node_id, []).append((row.occurred_at, row.event_id))
     return found
-
-
-def batches(found: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """`found` in pieces of at most `size`."""
-    for start in range(0, len(found), size):
-        yield found[start : start + size]

@@ -4,7 +4,7 @@ import { CATEGORIES, iso, label, NOW, STORES } from "./mock-data.mjs";
 const days = (count) => iso(NOW.getTime() - count * 86400000);
 
 export function detail(person, ledger) {
-  const identifier = (identifier_id, namespace, zh, en, masked, strength, state: strength > 50 ? "active" : "shared", sharing: strength > 50 ? 1 : 3, first, last, made = true) => ({ identifier_id, namespace, namespace_label: label(zh, en), masked, strength, state: strength > 50 ? "active" : "shared", sharing: strength > 50 ? 1 : 3, first_seen_at: days(first), last_seen_at: days(last), made });
+  const identifier = (identifier_id, namespace, zh, en, masked, strength, first, last, made = true) => ({ identifier_id, namespace, namespace_label: label(zh, en), masked, strength, state: strength > 50 ? "active" : "shared", sharing: strength > 50 ? 1 : 3, first_seen_at: days(first), last_seen_at: days(last), made });
   const identifiers = [
     identifier(1, "household", "家庭号", "Household id", "h:1**4", 90, 364, 1, false),
     identifier(2, "phone", "手机号", "Phone", person.phone ?? "139****7701", 90, 300, 3),

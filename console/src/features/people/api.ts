@@ -60,6 +60,8 @@ export interface PersonDetail {
     amount: number;
     first_order_at: string | null;
     last_order_at: string | null;
+    stores: { store_id: string; name: Label }[];
+    categories: { category_key: string; name: Label; amount: number }[];
   };
   audiences: { audience_id: string; name: string }[];
   journeys: { journey_id: string; name: string; node: string | null; state: string }[];
@@ -110,6 +112,33 @@ export function useTimeline(personId: string, name: string | undefined) {
 
 export function useTags() {
   return useQuery({ queryKey: ["tags"], queryFn: ({ signal }) => get<Page<{ tag_id: string; name: Label; group: Label }>>("/tags", undefined, signal) });
+}
+
+export interface Decided {
+  people: string[];
+  people_before: number;
+  people_after: number;
+  identifiers_moved: number;
+}
+
+/** What denying a link would do, without doing it. */
+export function useDenyPreview(link: number | undefined) {
+  return useQuery({
+    queryKey: ["deny-preview", link],
+    queryFn: ({ signal }) => post<Decided>(`/identity/links/${link}/deny`, { reason: "" }, { query: { preview: true }, signal }),
+    enabled: link !== undefined,
+    gcTime: 0,
+    staleTime: 0,
+  });
+}
+
+/** Whom a search finds, for choosing one of them. */
+export function useCandidates(brand: string, q: string) {
+  return useQuery({
+    queryKey: ["candidates", brand, q],
+    queryFn: ({ signal }) => post<Page<Person>>("/people/search", { q, limit: 8 }, { signal }),
+    enabled: q.length >= 2,
+  });
 }
 
 /** What a person's page changes; each change reloads what it touched. */

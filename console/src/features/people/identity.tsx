@@ -1,64 +1,16 @@
 // Why these identifiers are one person: a graph, and each link with its rule, event and count; links can be undone.
-import { Button, Input, Modal, Table, Tag, App } from "antd";
+import { Alert, App, Button, Input, Modal, Table } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { usePersonActions, type Identifier, type Link, type PersonDetail } from "@/features/people/api";
+import { useDenyPreview, usePersonActions, type Identifier, type Link, type PersonDetail } from "@/features/people/api";
+import { Graph } from "@/features/people/Graph";
 import { say } from "@/shared/api";
 import { at, integer } from "@/shared/format";
 import { useSession } from "@/shared/session";
+import { Pill, type Tone } from "@/shared/pill";
 import { Card, MadeBadge, sentenceOf } from "@/shared/ui";
 
-const SIZE = { width: 560, height: 320 };
-
-function positions(identifiers: Identifier[]): Map<number, { x: number; y: number }> {
-  const [strongest, ...others] = [...identifiers].sort((a, b) => b.strength - a.strength);
-  const found = new Map<number, { x: number; y: number }>();
-  const centre = { x: SIZE.width / 2, y: SIZE.height / 2 };
-  if (strongest) found.set(strongest.identifier_id, centre);
-  others.forEach((item, i) => {
-    const angle = (i / others.length) * 2 * Math.PI - Math.PI / 2;
-    found.set(item.identifier_id, { x: centre.x + Math.cos(angle) * 200, y: centre.y + Math.sin(angle) * 118 });
-  });
-  return found;
-}
-
-const STROKES: Record<Link["status"], { stroke: string; dash?: string }> = {
-  accepted: { stroke: "#5b8ff0" },
-  refused: { stroke: "#d97706", dash: "5 4" },
-  demoted: { stroke: "#94a3b8", dash: "2 4" },
-  denied: { stroke: "#c2261f", dash: "6 5" },
-};
-
-function Graph({ detail }: { detail: PersonDetail }) {
-  const { t } = useTranslation("people");
-  const shown = detail.identifiers.slice(0, 14);
-  const place = positions(shown);
-  return (
-    <svg viewBox={`0 0 ${SIZE.width} ${SIZE.height}`} role="img" aria-label={t("graph", { n: shown.length })} className="identity-graph">
-      {detail.links.map((link) => {
-        const [a, b] = [place.get(link.a), place.get(link.b)];
-        if (!a || !b) return null;
-        const style = STROKES[link.status];
-        return <line key={link.link_id} x1={a.x} y1={a.y} x2={b.x} y2={b.y} stroke={style.stroke} strokeWidth={1.5 + Math.min(link.count, 30) / 15} strokeDasharray={style.dash} />;
-      })}
-      {shown.map((item) => {
-        const point = place.get(item.identifier_id);
-        if (!point) return null;
-        return (
-          <g key={item.identifier_id} transform={`translate(${point.x - 66},${point.y - 22})`}>
-            <rect width={132} height={44} rx={10} fill="#fff" stroke="#b9cbf0" />
-            <text x={66} y={18} textAnchor="middle" fontSize={12} fill="#4b5a73">
-              {say(item.namespace_label)}
-            </text>
-            <text x={66} y={35} textAnchor="middle" fontSize={12} fontWeight={600} fill="#111b2e">
-              {item.masked.length > 17 ? `${item.masked.slice(0, 16)}…` : item.masked}
-            </text>
-          </g>
-        );
-      })}
-    </svg>
-  );
-}
+const TONES: Record<Link["status"], Tone> = { accepted: "info", refused: "warn", demoted: "calm", denied: "bad" };
 
 export function Identity({ detail }: { detail: PersonDetail }) {
   const { t } = useTranslation("people");
@@ -68,6 +20,7 @@ export function Identity({ detail }: { detail: PersonDetail }) {
   const [denying, setDenying] = useState<Link | null>(null);
   const [revealing, setRevealing] = useState<Identifier | null>(null);
   const [reason, setReason] = useState("");
+  const preview = useDenyPreview(denying?.link_id);
   const name = (id: number) => {
     const found = detail.identifiers.find((item) => item.identifier_id === id);
     return found ? `${say(found.namespace_label)} ${found.masked}` : t("elsewhere");
@@ -111,17 +64,35 @@ export function Identity({ detail }: { detail: PersonDetail }) {
           scroll={{ x: 760 }}
           locale={{ emptyText: t("noLinks") }}
           columns={[
-            { title: t("linked"), key: "pair", render: (_, row) => `${name(row.a)} — ${name(row.b)}` },
-            { title: t("rule"), key: "rule", render: (_, row) => say(row.rule_label) },
-            { title: t("evidence"), key: "event", render: (_, row) => (row.event ? <span title={row.event.event_id}>{row.event.source} · {row.event.name ?? row.event.event_id}</span> : "–") },
-            { title: t("first"), dataIndex: "first_at", render: (value: string) => at(value) },
-            { title: t("times"), dataIndex: "count", align: "right", render: integer },
+            {
+              title: t("linked"),
+              key: "pair",
+              render: (_, row) => (
+                <>
+                  {name(row.a)}
+                  <span className="linked">{name(row.b)}</span>
+                </>
+              ),
+            },
+            {
+              title: t("evidence"),
+              key: "event",
+              render: (_, row) => (
+                <>
+                  {say(row.rule_label)}
+                  <small className="faint" title={row.event?.event_id}>
+                    {[row.event ? `${row.event.source} · ${row.event.name ?? row.event.event_id}` : "", at(row.first_at, "YYYY-MM-DD")].filter(Boolean).join(" · ")}
+                  </small>
+                </>
+              ),
+            },
+            { title: t("times"), dataIndex: "count", align: "right", width: 70, render: integer },
             {
               title: t("status"),
               key: "status",
               render: (_, row) => (
                 <span>
-                  <Tag color={row.status === "accepted" ? "blue" : undefined}>{t(`statuses.${row.status}`)}</Tag>
+                  <Pill tone={TONES[row.status]} dot>{t(`statuses.${row.status}`)}</Pill>
                   {row.reason ? <small className="faint">{say(row.reason)}</small> : null}
                 </span>
               ),
@@ -158,8 +129,22 @@ export function Identity({ detail }: { detail: PersonDetail }) {
           })
         }
       >
-        <p>{denying ? `${name(denying.a)} — ${name(denying.b)}` : ""}</p>
+        <p>
+          <strong>{denying ? `${name(denying.a)} — ${name(denying.b)}` : ""}</strong>
+        </p>
         <p>{t("denyConsequence")}</p>
+        {preview.data ? (
+          <Alert
+            className="spaced"
+            type="warning"
+            showIcon
+            title={t(preview.data.people_after > preview.data.people_before ? "denySplits" : "denyKeeps", {
+              before: preview.data.people_before,
+              after: preview.data.people_after,
+              n: preview.data.identifiers_moved,
+            })}
+          />
+        ) : null}
         <Input.TextArea aria-label={t("reason")} placeholder={t("reason")} value={reason} onChange={(event) => setReason(event.target.value)} />
       </Modal>
       <Modal

@@ -1,14 +1,19 @@
 // One person: who they are, why we think so, what they agreed to, what they did.
-import { App, Button, Input, Modal, Tabs } from "antd";
+import { PartitionOutlined, UsergroupAddOutlined } from "@ant-design/icons";
+import { App, Button, Input, Modal, Radio } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useParams } from "react-router";
-import { usePerson, usePersonActions, type PersonDetail } from "@/features/people/api";
+import { useCandidates, usePerson, usePersonActions, type PersonDetail } from "@/features/people/api";
+import { Consent } from "@/features/people/consent";
 import { Identity } from "@/features/people/identity";
-import { Consent, PersonTimeline, Tags, Traits } from "@/features/people/sections";
+import { Tags, Traits } from "@/features/people/sections";
+import { PersonTimeline } from "@/features/people/timeline";
 import { say } from "@/shared/api";
 import { ago, at, integer, money } from "@/shared/format";
+import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { Parts } from "@/shared/tabs";
 import { Card, Loaded, MadeBadge, Page, sentenceOf } from "@/shared/ui";
 import "./people.css";
 
@@ -17,7 +22,7 @@ export default function PersonPage() {
   const { personId = "" } = useParams();
   const query = usePerson(personId);
   return (
-    <Page title={query.data?.person.name ?? t("one")} permission="people.read" actions={query.data ? <Merge detail={query.data} /> : null}>
+    <Page title={query.data?.person.name ?? t("one")} note={<Link to="/people">{t("back")}</Link>} permission="people.read" actions={query.data ? <Merge detail={query.data} /> : null}>
       <Loaded query={query} rows={12}>
         {(detail) => (
           <div className="person">
@@ -25,15 +30,19 @@ export default function PersonPage() {
               <Summary detail={detail} />
               <Tags detail={detail} />
               <Traits detail={detail} />
+              <Favourites detail={detail} />
               <Where detail={detail} />
             </div>
-            <Tabs
-              items={[
-                { key: "timeline", label: t("timeline"), children: <PersonTimeline personId={personId} /> },
-                { key: "identity", label: t("identity", { n: detail.identifiers.length }), children: <Identity detail={detail} /> },
-                { key: "consent", label: t("consent"), children: <Consent detail={detail} /> },
+            <div>
+              <Parts
+                label={t("one")}
+                parts={[
+                { key: "timeline", label: t("timeline"), content: <PersonTimeline personId={personId} /> },
+                { key: "identity", label: t("identity", { n: detail.identifiers.length }), content: <Identity detail={detail} /> },
+                { key: "consent", label: t("consent"), content: <Consent detail={detail} /> },
               ]}
-            />
+              />
+            </div>
           </div>
         )}
       </Loaded>
@@ -66,26 +75,63 @@ function Summary({ detail: { person, stats } }: { detail: PersonDetail }) {
   );
 }
 
+function Favourites({ detail: { stats, person } }: { detail: PersonDetail }) {
+  const { t } = useTranslation("people");
+  const top = stats.categories.slice(0, 6);
+  if (!top.length && !stats.stores.length) return null;
+  const most = Math.max(1, ...top.map((item) => item.amount));
+  return (
+    <Card title={t("favourites")}>
+      <ul className="favourites">
+        {top.map((item) => (
+          <li key={item.category_key}>
+            <span>{say(item.name)}</span>
+            <span className="number">{money(item.amount, person.currency)}</span>
+            <i style={{ width: `${(item.amount / most) * 100}%` }} aria-hidden />
+          </li>
+        ))}
+      </ul>
+      {stats.stores.length ? <p className="faint stores">{t("stores", { names: stats.stores.map((item) => say(item.name)).join("、") })}</p> : null}
+    </Card>
+  );
+}
+
 function Where({ detail }: { detail: PersonDetail }) {
   const { t } = useTranslation("people");
   if (!detail.audiences.length && !detail.journeys.length) return null;
   return (
     <Card title={t("where")}>
-      {detail.audiences.map((item) => <p key={item.audience_id}><Link to={`/audiences/${item.audience_id}`}>{item.name}</Link></p>)}
-      {detail.journeys.map((item) => <p key={item.journey_id}><Link to={`/journeys/${item.journey_id}`}>{item.name}</Link> <span className="faint">{item.state}</span></p>)}
+      <ul className="where">
+        {detail.audiences.map((item) => (
+          <li key={item.audience_id}>
+            <UsergroupAddOutlined aria-hidden />
+            <Link to={`/audiences/${item.audience_id}`}>{item.name}</Link>
+          </li>
+        ))}
+        {detail.journeys.map((item) => (
+          <li key={item.journey_id}>
+            <PartitionOutlined aria-hidden />
+            <Link to={`/journeys/${item.journey_id}`}>{item.name}</Link>
+            <Pill>{t(`journeyStates.${item.state}`, { defaultValue: item.state })}</Pill>
+          </li>
+        ))}
+      </ul>
     </Card>
   );
 }
 
 function Merge({ detail }: { detail: PersonDetail }) {
   const { t } = useTranslation("people");
-  const { may } = useSession();
+  const { brand, may } = useSession();
   const { message } = App.useApp();
   const navigate = useNavigate();
   const actions = usePersonActions(detail.person.person_id);
   const [open, setOpen] = useState(false);
   const [other, setOther] = useState("");
   const [reason, setReason] = useState("");
+  const [asked, setAsked] = useState("");
+  const candidates = useCandidates(brand.brand, asked.trim());
+  const found = (candidates.data?.items ?? []).filter((item) => item.person_id !== detail.person.person_id);
   if (!may("people.write")) return null;
   return (
     <>
@@ -104,7 +150,22 @@ function Merge({ detail }: { detail: PersonDetail }) {
         }
       >
         <p>{t("mergeConsequence")}</p>
-        <Input aria-label={t("other")} placeholder={t("other")} value={other} onChange={(event) => setOther(event.target.value)} style={{ marginBottom: 10 }} />
+        <Input.Search
+          aria-label={t("other")}
+          placeholder={t("other")}
+          data-testid="merge-other"
+          allowClear
+          onSearch={setAsked}
+          onChange={(event) => setOther(event.target.value.startsWith("p_") ? event.target.value.trim() : "")}
+        />
+        <Radio.Group className="candidates" value={other} onChange={(event) => setOther(event.target.value as string)} aria-label={t("candidates")}>
+          {found.map((item) => (
+            <Radio key={item.person_id} value={item.person_id}>
+              {item.name ?? t("shell:people.unnamed")} <span className="faint">{[item.phone, item.person_id].filter(Boolean).join(" · ")}</span>
+            </Radio>
+          ))}
+        </Radio.Group>
+        {asked && candidates.isSuccess && !found.length ? <p className="faint">{t("noMatch")}</p> : null}
         <Input.TextArea aria-label={t("reason")} placeholder={t("reason")} value={reason} onChange={(event) => setReason(event.target.value)} />
       </Modal>
     </>

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useAudit, useVerifyAudit, type AuditEntry } from "@/features/settings/api";
 import { at, integer } from "@/shared/format";
 import { LoadMore, useFilters } from "@/shared/lists";
+import { scrollable } from "@/shared/tabs";
 import { Card, Empty, FilterBar, Loaded, sentenceOf } from "@/shared/ui";
 
 export function AuditTab() {
@@ -51,6 +52,7 @@ export function AuditTab() {
                 rowKey="audit_id"
                 pagination={false}
                 dataSource={list.items}
+                components={scrollable}
                 scroll={{ x: 860 }}
                 columns={[
                   { title: t("audit.at"), dataIndex: "at", width: 160, render: (value: string) => <span className="number">{at(value, "YYYY-MM-DD HH:mm:ss")}</span> },

@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { usePolicies, type Policy } from "@/features/settings/api";
 import { say } from "@/shared/api";
 import { Pill } from "@/shared/pill";
+import { scrollable } from "@/shared/tabs";
 import { Card, Empty, Loaded } from "@/shared/ui";
 
 export function IdentityTab() {
@@ -19,7 +20,8 @@ export function IdentityTab() {
               rowKey="namespace"
               pagination={false}
               dataSource={data.items}
-              scroll={{ x: 820 }}
+              components={scrollable}
+                scroll={{ x: 820 }}
               columns={[
                 {
                   title: t("identity.namespace"),

@@ -1,5 +1,4 @@
 // Settings: who may do what, which channels there are, what is allowed, what was done. One tab per concern, in the address.
-import { Tabs } from "antd";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { AuditTab } from "@/features/settings/audit";
@@ -9,8 +8,8 @@ import { ConsentTab } from "@/features/settings/consent";
 import { IdentityTab } from "@/features/settings/identity";
 import { SystemTab } from "@/features/settings/system";
 import { UsersTab } from "@/features/settings/users";
-import { useFilters } from "@/shared/lists";
 import { useSession } from "@/shared/session";
+import { Parts } from "@/shared/tabs";
 import { NoPermission, Page } from "@/shared/ui";
 import "./settings.css";
 
@@ -27,25 +26,10 @@ const TABS: { key: string; permission: string; content: ReactNode }[] = [
 export default function SettingsPage() {
   const { t } = useTranslation("settings");
   const { may } = useSession();
-  const { filters, change } = useFilters(["tab"]);
-  const tabs = TABS.filter((tab) => may(tab.permission));
-  const open = tabs.find((tab) => tab.key === filters.tab) ?? tabs[0];
+  const parts = TABS.filter((tab) => may(tab.permission)).map((tab) => ({ key: tab.key, label: t(`tabs.${tab.key}`), content: tab.content }));
   return (
     <Page title={t("title")} note={t("note")}>
-      {open ? (
-        <Tabs
-          activeKey={open.key}
-          onChange={(tab) => change({ tab })}
-          destroyOnHidden
-          items={tabs.map((tab) => ({
-            key: tab.key,
-            label: <span data-testid={`tab-${tab.key}`}>{t(`tabs.${tab.key}`)}</span>,
-            children: tab.content,
-          }))}
-        />
-      ) : (
-        <NoPermission />
-      )}
+      {parts.length ? <Parts parts={parts} label={t("title")} /> : <NoPermission />}
     </Page>
   );
 }

@@ -4,6 +4,7 @@ import { useSettings, useStatus, type Setting } from "@/features/settings/api";
 import { say } from "@/shared/api";
 import { ago, bytes, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
+import { scrollable } from "@/shared/tabs";
 import { Card, Empty, Loaded } from "@/shared/ui";
 
 export function SystemTab() {
@@ -22,6 +23,7 @@ export function SystemTab() {
                 rowKey="name"
                 pagination={false}
                 dataSource={data.items}
+                components={scrollable}
                 scroll={{ x: 760 }}
                 columns={[
                   {

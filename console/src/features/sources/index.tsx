@@ -1,5 +1,5 @@
 // Data sources with their books (accepted = stored + duplicate + quarantined), the quarantine, how to connect.
-import { App, Button, Drawer, Form, Input, Modal, Select, Table, Tabs, Tag } from "antd";
+import { App, Button, Drawer, Form, Input, Modal, Select, Table, Tag } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useBooks, useSourceActions, useSources, useStatus, type Source } from "@/features/sources/api";
@@ -8,6 +8,7 @@ import { Quarantine } from "@/features/sources/quarantine";
 import { say } from "@/shared/api";
 import { ago, at, integer, short } from "@/shared/format";
 import { useSession } from "@/shared/session";
+import { Parts } from "@/shared/tabs";
 import { Card, Empty, Loaded, MadeBadge, Page, sentenceOf } from "@/shared/ui";
 import "./sources.css";
 
@@ -26,12 +27,12 @@ export default function SourcesPage() {
     >
       <div className="grid">
         <Health />
-        <Tabs
-          items={[
+        <div>
+        <Parts label={t("title")} parts={[
             {
               key: "sources",
               label: t("sources"),
-              children: (
+              content: (
                 <Loaded query={query} rows={6}>
                   {(data) =>
                     data.items.length ? (
@@ -45,10 +46,10 @@ export default function SourcesPage() {
                 </Loaded>
               ),
             },
-            { key: "quarantine", label: t("quarantine"), children: <Quarantine /> },
-            { key: "connect", label: t("connect"), children: <Connect /> },
-          ]}
-        />
+            { key: "quarantine", label: t("quarantine"), content: <Quarantine /> },
+            { key: "connect", label: t("connect"), content: <Connect /> },
+          ]} />
+        </div>
       </div>
       <Drawer open={open !== null} onClose={() => setOpen(null)} title={open ? say(open.name) : ""} size={720}>
         {open ? <Hours source={open} /> : null}

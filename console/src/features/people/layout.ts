@@ -1,0 +1,55 @@
+// Where the identifiers of a person stand in the picture: the best connected at the left, its neighbours to the right.
+import type { Identifier, Link } from "@/features/people/api";
+
+export interface Spot {
+  id: number;
+  x: number;
+  y: number;
+}
+
+export interface Layout {
+  spots: Map<number, Spot>;
+  width: number;
+  height: number;
+}
+
+export const NODE = { width: 172, height: 50 };
+const GAP = { x: 76, y: 18 };
+
+/**
+ * Columns by the number of accepted links from the root; what hangs on other links only comes after what it hangs on,
+ * what hangs on nothing last. Identifiers of other people, which a refused link may name, have a spot as well.
+ */
+export function layout(identifiers: Identifier[], links: Link[]): Layout {
+  const ids = [...new Set([...identifiers.map((item) => item.identifier_id), ...links.flatMap((link) => [link.a, link.b])])];
+  const strength = new Map(identifiers.map((item) => [item.identifier_id, item.strength]));
+  const degree = (id: number) => links.filter((link) => link.status === "accepted" && (link.a === id || link.b === id)).length;
+  const ordered = [...ids].sort((one, other) => degree(other) - degree(one) || (strength.get(other) ?? 0) - (strength.get(one) ?? 0) || one - other);
+  const column = new Map<number, number>();
+  const walk = (start: number, at: number, usable: (link: Link) => boolean) => {
+    column.set(start, at);
+    const queue = [start];
+    for (let id = queue.shift(); id !== undefined; id = queue.shift())
+      for (const link of links.filter(usable)) {
+        const next = link.a === id ? link.b : link.b === id ? link.a : undefined;
+        if (next === undefined || column.has(next)) continue;
+        column.set(next, (column.get(id) ?? 0) + 1);
+        queue.push(next);
+      }
+  };
+  const [root] = ordered;
+  if (root !== undefined) walk(root, 0, (link) => link.status === "accepted");
+  for (const id of [...column.keys()]) walk(id, column.get(id) ?? 0, () => true);
+  const last = Math.max(0, ...column.values());
+  for (const id of ordered) if (!column.has(id)) walk(id, last, () => true);
+  const columns = Math.max(0, ...column.values()) + 1;
+  const members = Array.from({ length: columns }, (_, at) => [...column].filter(([, of]) => of === at).map(([id]) => id));
+  const tallest = Math.max(1, ...members.map((list) => list.length));
+  const height = tallest * (NODE.height + GAP.y) - GAP.y;
+  const spots = new Map<number, Spot>();
+  members.forEach((list, at) => {
+    const own = list.length * (NODE.height + GAP.y) - GAP.y;
+    list.forEach((id, row) => spots.set(id, { id, x: at * (NODE.width + GAP.x), y: (height - own) / 2 + row * (NODE.height + GAP.y) }));
+  });
+  return { spots, width: columns * (NODE.width + GAP.x) - GAP.x, height };
+}

@@ -180,15 +180,20 @@ class Looking:
         return {"items": [self._bubble(row) for row in rows]}
 
     async def coupons(self, request: Request) -> Any:
-        """`?message_id=`: the coupons of a bubble's send, asked of the brand's API now."""
-        sent = self.fingers.delivery(request.query_params.get("message_id"))
-        if not sent["send_token"]:
+        """`?message_id=` or `?external_userid=&send=`: the coupons of a send, asked of the brand's API now."""
+        query = request.query_params
+        if "message_id" in query:
+            sent = self.fingers.delivery(query["message_id"])
+            external, send = sent["external_userid"], sent["send_token"]
+        else:
+            external, send = query.get("external_userid", ""), query.get("send")
+        if not send:
             return {"items": []}
         if not self.world.settings.api_url:
             raise Impossible("no api is set: start the sandbox with --api-url and --api-key", 409)
-        customer = self.people.customer(sent["external_userid"])
+        customer = self.people.customer(external)
         try:
-            found = await self.courier.brand.coupons(customer, sent["send_token"])
+            found = await self.courier.brand.coupons(customer, send)
         except BrandRefused as refused:
             raise Impossible(f"the brand refused: {refused}", 409) from refused
         except BrandUnreachable as error:
@@ -225,7 +230,7 @@ class Looking:
         """App messages to a member, with why one was dropped: `?userid=`."""
         rows = self.store.all(
             "SELECT * FROM staff_message WHERE ?1 = '' OR userid = ?1 ORDER BY id DESC LIMIT 500",
-            request.query_params.get("userid", "").lower(),
+            request.query_params.get("userid", ""),
         )
         return {"items": [{**dict(row), "at": iso(row["at"]), "body": json.loads(row["body"])} for row in rows]}
 

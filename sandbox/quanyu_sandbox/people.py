@@ -58,7 +58,7 @@ class People:
                     "INSERT INTO staff VALUES (?,?,?,?,?) ON CONFLICT (userid) DO UPDATE SET name = excluded.name,"
                     " confirm_rate = excluded.confirm_rate, confirm_seconds = excluded.confirm_seconds,"
                     " own_welcome = excluded.own_welcome",
-                    (row["userid"].lower(), row.get("name") or row["userid"], row.get("confirm_rate", 1.0),
+                    (row["userid"], row.get("name") or row["userid"], row.get("confirm_rate", 1.0),
                      row.get("confirm_seconds"), int(row.get("own_welcome", False))),
                 )  # fmt: skip
         self.world.bell.ring()
@@ -83,7 +83,7 @@ class People:
 
     def _move_in(self, db: sqlite3.Connection, row: dict[str, Any], now: int) -> int:
         given = row.get("staff") or []
-        staff = [str(each).lower() for each in ([given] if isinstance(given, str) else given)]
+        staff = [str(each) for each in ([given] if isinstance(given, str) else given)]
         values: dict[str, Any] = {key: row[key] for key in (*_TEXTS, *_RATES, *_PAUSES) if row.get(key) is not None}
         if "delay" in row:  # one mean for both slow steps
             values.setdefault("read_seconds", row["delay"])
@@ -111,7 +111,8 @@ class People:
             )
             if new and row.get("friend", True):
                 db.execute(
-                    "INSERT INTO follow (userid, external_userid, added_at, state) VALUES (?,?,?,?)",
+                    "INSERT INTO follow (userid, external_userid, added_at, state) VALUES"
+                    " ((SELECT userid FROM staff WHERE userid = ?),?,?,?)",
                     (userid, row["external_userid"], now, row.get("state") or ""),
                 )
         return int(new)
@@ -139,7 +140,8 @@ class People:
     def guide_of(self, external_userid: str, userid: str | None) -> str:
         """The member meant: the one named, else the friend added last, else the one they moved in with."""
         if userid:
-            return userid.lower()
+            known = self.world.store.one("SELECT userid FROM staff WHERE userid = ?", userid)
+            return userid if known is None else str(known["userid"])
         row = self.world.store.one(
             "SELECT userid FROM follow WHERE external_userid = ? ORDER BY friend DESC, added_at DESC LIMIT 1",
             external_userid,

@@ -57,7 +57,7 @@ function personRow(person) {
     make("span", {}, make("strong", {}, person.name), make("small", {}, about)),
     make("time", {}, moment(person.last_at, state.language)));
   row.setAttribute("aria-current", String(person.external_userid === here.customer));
-  row.onclick = () => { closeMini(); closeSheet(); Object.assign(here, { customer: person.external_userid, chat: null, person: null }); remember(); refresh(); };
+  row.onclick = () => { closeMini(); closeSheet(); Object.assign(here, { customer: person.external_userid, chat: null, person: null, fresh: true }); remember(); refresh(); };
   return make("li", {}, row);
 }
 
@@ -71,6 +71,8 @@ async function screen() {
   const person = await ask(`/sandbox/customers/${encodeURIComponent(here.customer)}`);
   here.person = person;
   if (here.scan) { const config = here.scan; here.scan = null; remember(); await act({ action: "add", config_id: config, userid: undefined }, (done) => t("addedToast", done.userid)); return; }
+  if (here.fresh && person.chats.length === 1) { here.chat = person.chats[0].userid; remember(); }
+  here.fresh = false;
   const chat = person.chats.find((one) => one.userid === here.chat);
   if (!chat) {
     draw(JSON.stringify(["list", person.chats, state.language]), () => chatList(person, here.corp, { open: (userid) => { here.chat = userid; remember(); refresh(); }, scan: scanSheet, leave: () => { Object.assign(here, { customer: null, person: null }); remember(); refresh(); } }));
@@ -79,7 +81,7 @@ async function screen() {
   const elsewhere = person.chats.reduce((sum, one) => sum + (one.userid === chat.userid ? 0 : one.unread), 0);
   draw(JSON.stringify(["chat", here.customer, chat.userid, chat.friend, elsewhere, state.language]), () => [
     chatBar(chat, here.corp, elsewhere, { back: () => { here.chat = null; remember(); refresh(); }, menu: () => menuSheet(chat) }),
-    make("div", { className: "log", id: "log", role: "log", "aria-live": "polite", testid: "chat-log", tabIndex: 0 }),
+    make("div", { className: "log", id: "log", role: "log", "aria-live": "polite", testid: "chat", tabIndex: 0 }),
     composer(chat.friend, { say: (text) => act({ action: "say", text }), addAgain: () => act({ action: "add" }, t("addedToast", chat.name)) }),
   ]);
   await log(chat, person);

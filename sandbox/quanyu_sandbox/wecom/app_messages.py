@@ -24,16 +24,19 @@ def send_app_message(call: Call) -> dict[str, Any]:
     if kind not in _KINDS or not isinstance(body.get(kind), dict):
         raise Refusal(40008, "invalid msgtype")
     _check_content(kind, body[kind])
-    wanted = [each.lower() for each in str(body.get("touser") or "").split("|") if each]
+    wanted = [each for each in str(body.get("touser") or "").split("|") if each]
     parties = [each for each in str(body.get("toparty") or "").split("|") if each]
     labels = [each for each in str(body.get("totag") or "").split("|") if each]
     if not wanted and not parties and not labels:
         raise Refusal(82001, "touser, toparty and totag are all empty")
     if len(wanted) > 1000:
         raise Refusal(81017, "too many users, at most 1000")
-    staff = {row["userid"] for row in call.world.store.all("SELECT userid FROM staff")}
-    receivers = sorted(staff) if wanted == ["@all"] else [each for each in wanted if each in staff]
-    unknown = [] if wanted == ["@all"] else [each for each in wanted if each not in staff]
+    staff = {row["userid"].lower(): row["userid"] for row in call.world.store.all("SELECT userid FROM staff")}
+    everybody = wanted == ["@all"]
+    receivers = (
+        sorted(staff.values()) if everybody else [staff[each.lower()] for each in wanted if each.lower() in staff]
+    )
+    unknown = [] if everybody else [each.lower() for each in wanted if each.lower() not in staff]
     if not receivers:
         raise Refusal(81013, "user, party and tag are all invalid")
     count = call.world.store.number("SELECT count(*) FROM staff_message")

@@ -95,13 +95,14 @@ class Call:
 
     # ------------------------------------------------------------------ people
     def member(self, userid: object, missing: int = 41009) -> str:
-        """The userid of an existing member, in lower case. Refuses with `missing`, or 60111 for a stranger."""
+        """The userid of an existing member, whatever its case. Refuses with `missing`, or 60111 for a stranger."""
         if not userid:
             raise Refusal(missing, "missing userid")
-        found = str(userid).lower()  # userids are case-insensitive (W:90236)
-        if self.world.store.one("SELECT 1 FROM staff WHERE userid = ?", found) is None:
+        # Userids are case-insensitive (W:90236): the column compares so, and the answer is how it was first written.
+        row = self.world.store.one("SELECT userid FROM staff WHERE userid = ?", str(userid))
+        if row is None:
             raise Refusal(60111, "userid not found")
-        return found
+        return str(row["userid"])
 
     def relation(self) -> tuple[str, str]:
         """The (userid, external_userid) of the body, who must be in contact (84061)."""

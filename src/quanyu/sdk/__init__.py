@@ -5,6 +5,7 @@ send and to whom, consent, caps, retries, rate, secrets and the network. `quanyu
 every channel must pass.
 """
 
+from quanyu.kernel.clock import Clock
 from quanyu.kernel.label import Label
 from quanyu.sdk.channel import (
     Answer,
@@ -27,6 +28,7 @@ __all__ = [
     "Batch",
     "Card",
     "Channel",
+    "Clock",
     "Config",
     "Contact",
     "Delivery",

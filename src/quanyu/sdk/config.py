@@ -17,7 +17,13 @@ Secret = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "passw
 class Config(BaseModel):
     """The base of every plugin's configuration. Unknown fields are refused, values are frozen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        str_strip_whitespace=True,
+        validate_default=True,
+        hide_input_in_errors=True,  # it may be a secret
+    )
 
     @classmethod
     def secret_fields(cls) -> frozenset[str]:

@@ -163,7 +163,7 @@ class Audiences:
         self._clock = clock
         self._ids = ids
         self._audit = audit
-        self._state_sets = StoredSets(state, people, profiles, consents, stored_members, self.watermark)
+        self._state_sets = StoredSets(state, people, profiles, consents, stored_members)
         self._evaluator = Evaluator(engine, self._state_sets)
         self._counts = LiveCount(self._evaluator, self._state_sets, self.watermark, REACH_CHANNELS, REACH_PURPOSE)
         self._refresher = Refresher(state, self._evaluator, clock, self.watermark, brand_scope)

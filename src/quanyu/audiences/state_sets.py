@@ -1,16 +1,13 @@
 """State conditions as sets: SQL that the contexts below offer, compared here, read as bitmaps.
 
-Sets that do not depend on the caller (a trait, a tag, a consent) are kept until the state they rest on changes; the
-people a caller may see are asked anew, except for the whole brand.
+Sets that do not depend on the caller (a trait, a tag, a consent, everybody of the brand) are kept (`kept_sets`); what
+a narrower scope may see is asked anew.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,14 +16,14 @@ from pyroaring import BitMap
 from quanyu.access.contracts import Scope
 from quanyu.audiences import bitmaps
 from quanyu.audiences.contracts import Consents, PeopleList, TraitsAndTags, VisiblePeople
+from quanyu.audiences.kept_sets import KeptSets, among
 from quanyu.audiences.primitives import Scalar, SetMember, TraitCompare
 from quanyu.kernel.errors import NotFound
 from quanyu.kernel.label import Label
-from quanyu.storage.bulk import rows
 from quanyu.storage.state import State
 
-_KEPT_SETS = 256
 _PUSHED_DOWN = 5_000
+_MOVES = ("people_moved",)
 Members = Callable[[sa.Connection, Scope, str], BitMap]
 
 
@@ -40,49 +37,48 @@ class StoredSets:
         profiles: TraitsAndTags,
         consents: Consents,
         members: Members,
-        token: Callable[[], str],
     ) -> None:
         self._state = state
         self._people = people
         self._profiles = profiles
         self._consents = consents
         self._members = members
-        self._token = token
-        self._kept: OrderedDict[Hashable, tuple[str, BitMap]] = OrderedDict()
+        self._kept = KeptSets()
         self._lists: dict[str, PeopleList] = {}
-        self._lock = threading.Lock()
 
     def visible(self, scope: Scope) -> BitMap:
         """Everybody within the scope."""
         statement = self._people.visible_people(scope)
-        token = self._token()
         with self._state.read() as tx:
             if not scope.whole_brand:
                 return bitmaps.of_select(tx, statement)
-            return self._keep(token, (scope.brand_id, "visible"), lambda: bitmaps.of_select(tx, statement))
+            return self._kept.get(tx, (scope.brand_id, "visible"), scope.brand_id, _MOVES, statement, grows=True)
 
     def answer(
         self, scope: Scope, wanted: Sequence[TraitCompare | SetMember], within: BitMap | None, at: datetime
     ) -> dict[TraitCompare | SetMember, BitMap]:
         """The people of each condition; for a small `within` the database looks at those people only."""
         found: dict[TraitCompare | SetMember, BitMap] = {}
-        token = self._token()  # read before the sets: what changes in between is seen as old, never kept as new
+        for condition in wanted:
+            if isinstance(condition, SetMember) and condition.kind == "list":
+                found[condition] = self._list(condition.keys[0]).members(scope, condition.keys[1:], at)
         with self._state.read() as tx:
             for condition in wanted:
-                if isinstance(condition, SetMember) and condition.kind == "audience":
-                    found[condition] = self._members(tx, scope, condition.keys[0])
-                    continue
-                if isinstance(condition, SetMember) and condition.kind == "list":
-                    found[condition] = self._list(condition.keys[0]).members(scope, condition.keys[1:], at)
-                    continue
-                statement = self.statement(scope, condition)
-                if within is not None and len(within) <= _PUSHED_DOWN:
-                    found[condition] = bitmaps.of_select(tx, _among(tx, statement, within))
-                else:
-                    found[condition] = self._keep(
-                        token, (scope.brand_id, condition), partial(bitmaps.of_select, tx, statement)
-                    )
+                if condition not in found:
+                    found[condition] = self._stored(tx, scope, condition, within)
         return found
+
+    def _stored(
+        self, tx: sa.Connection, scope: Scope, condition: TraitCompare | SetMember, within: BitMap | None
+    ) -> BitMap:
+        if isinstance(condition, SetMember) and condition.kind == "audience":
+            return self._members(tx, scope, condition.keys[0])
+        statement = self.statement(scope, condition)
+        if within is not None and len(within) <= _PUSHED_DOWN:
+            return bitmaps.of_select(tx, among(tx, statement, within))
+        of_consent = isinstance(condition, SetMember) and condition.kind == "consent"
+        topics = (*_MOVES, "consent_changed") if of_consent else (*_MOVES, "profiles_changed")
+        return self._kept.get(tx, (scope.brand_id, condition), scope.brand_id, topics, statement)
 
     def offer(self, name: str, people: PeopleList) -> None:
         """Register a list under its name."""
@@ -106,26 +102,6 @@ class StoredSets:
             return self._profiles.tagged_people(scope, condition.keys)
         purpose, channel = condition.keys
         return self._consents.allowed_people(scope, purpose, channel)
-
-    def _keep(self, token: str, key: Hashable, read: Callable[[], BitMap]) -> BitMap:
-        with self._lock:
-            known = self._kept.get(key)
-            if known is not None and known[0] == token:
-                self._kept.move_to_end(key)
-                return known[1]
-        found = read()
-        with self._lock:
-            self._kept[key] = (token, found)
-            self._kept.move_to_end(key)
-            while len(self._kept) > _KEPT_SETS:
-                self._kept.popitem(last=False)
-        return found
-
-
-def _among(tx: sa.Connection, statement: sa.Select[Any], within: BitMap) -> sa.Select[Any]:
-    wanted = rows(tx, {"person_id": sa.BigInteger}, [(int(i),) for i in within], name="wanted")
-    column = next(iter(statement.selected_columns))
-    return statement.where(column.in_(sa.select(wanted.c.person_id)))
 
 
 def _compares(value: Any, number: Any, condition: TraitCompare) -> sa.ColumnElement[bool]:

@@ -12,9 +12,9 @@ from pyroaring import BitMap
 
 from quanyu.audiences.contracts import AUDIENCE_CHANGED, Refresh
 from quanyu.audiences.errors import audience_name_taken, audience_not_found, audience_stale, version_not_found
+from quanyu.audiences.kept_sets import newest
 from quanyu.audiences.tables import audience, audience_version
 from quanyu.storage import outbox
-from quanyu.storage.schema import outbox as outbox_rows
 
 KEPT_VERSIONS = 60
 # Events change sets too; those show in the watermark of history.
@@ -170,17 +170,12 @@ def put_version(
     return StoredVersion(version, at, len(found), entered, left, took_ms, True)
 
 
-def newest_news(tx: sa.Connection, *, of_audiences: bool = False) -> int:
-    """The place of the newest news that can change who is in a set: a token of state.
+def newest_news(tx: sa.Connection, *, of_audiences: bool = False) -> str:
+    """How far the news is that can change who is in a set: a token of state.
 
     `of_audiences`: for a set that rests on other audiences.
     """
-    topics = (*_MATTERS, AUDIENCE_CHANGED) if of_audiences else _MATTERS
-    newest = [
-        sa.select(sa.func.max(outbox_rows.c.seq)).where(outbox_rows.c.topic == topic).scalar_subquery()
-        for topic in topics
-    ]
-    return max((seq or 0 for seq in tx.execute(sa.select(*newest)).one()), default=0)
+    return str(newest(tx, (*_MATTERS, AUDIENCE_CHANGED) if of_audiences else _MATTERS))
 
 
 def _check_name(tx: sa.Connection, brand_id: int, name: str, audience_id: str) -> None:

@@ -38,12 +38,14 @@ from quanyu.profiles.contracts import (
 )
 from quanyu.profiles.errors import cursor_malformed, trait_not_found
 from quanyu.profiles.traits import Change, parse
+from quanyu.storage.bulk import rows
 from quanyu.storage.outbox import publish
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
 __all__ = ["Profiles"]
 
+_NEWS = 1000
 Evaluate = Callable[[Mapping[str, Any], Scope], BitMap]
 
 
@@ -117,13 +119,15 @@ class Profiles:
                 named = {*known.get(person_id, ()), *(one.name for one in changes[brand_id])}
                 changes[brand_id] += [Change(anchor, name, "unset", None, said_at, source) for name in sorted(named)]
         for brand_id, own in changes.items():
-            trait_store.change(tx, brand_id, own, self._vault)
+            self.set_traits(tx, brand_id, own)
         return homes
 
     def set_traits(self, tx: sa.Connection, brand_id: int, changes: Sequence[Change]) -> int:
-        """Apply trait operations that came without an event (a connector's master data); rows changed."""
-        self._tell(tx)
-        return trait_store.change(tx, brand_id, changes, self._vault)
+        """Apply trait operations, from events or without one (a connector's master data); rows changed."""
+        changed = trait_store.change(tx, brand_id, changes, self._vault)
+        if changed:
+            self._tell(tx, brand_id, (one.identifier_id for one in changes))
+        return changed
 
     # ---------------------------------------------------------------------------------------- sets for audiences
     def trait_values(self, scope: Scope, name: str) -> sa.Select[Any]:
@@ -268,12 +272,24 @@ class Profiles:
 
     def assign_tags(self, tx: sa.Connection, pairs: Sequence[tuple[str, int]], by: str) -> int:
         """Put tags on identifiers, as (tag_id, identifier_id); how many were new."""
-        self._tell(tx)
+        self._tell(tx, None, (identifier_id for _, identifier_id in pairs))
         return tags.assign(tx, pairs, by, self._clock.now())
 
-    def _tell(self, tx: sa.Connection) -> None:
-        """News that sets of people by trait or tag may have changed without an event."""
-        publish(tx, PROFILES_CHANGED, {}, self._clock.now())
+    def _tell(self, tx: sa.Connection, brand_id: int | None, identifiers: Iterable[int]) -> None:
+        """News of the people whose traits or tags may have changed, so that kept sets of them follow."""
+        holders = self.identity.holders()
+        given = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in sorted(set(identifiers))])
+        statement = sa.select(holders.c.brand_id, holders.c.person_id).distinct().where(holders.c.person_id > 0)
+        found: dict[int, list[int]] = {}
+        for own, person_id in tx.execute(
+            statement.join_from(given, holders, holders.c.identifier_id == given.c.identifier_id)
+        ):
+            if brand_id is None or own == brand_id:
+                found.setdefault(own, []).append(person_id)
+        for own, people in found.items():
+            for start in range(0, len(people), _NEWS):
+                payload = {"brand_id": own, "person_ids": people[start : start + _NEWS]}
+                publish(tx, PROFILES_CHANGED, payload, self._clock.now())
 
     def change_tags(self, caller: Caller, public_id: str, add: Sequence[str], remove: Sequence[str]) -> tuple[Tag, ...]:
         """Put tags on a person and take others off; the tags they have then. Raises NotFound, Invalid."""
@@ -285,7 +301,12 @@ class Profiles:
             anchor = self.identity.anchors_of(tx, [someone.person_id]).get(someone.person_id)
             if add and anchor is not None:
                 tags.assign(tx, [(tag_id, anchor) for tag_id in add], caller.name, self._clock.now())
-            self._tell(tx)
+            publish(
+                tx,
+                PROFILES_CHANGED,
+                {"brand_id": someone.brand_id, "person_ids": [someone.person_id]},
+                self._clock.now(),
+            )
             detail = {"added": sorted(add), "removed": sorted(remove)}
             self._audit.record(caller, "tags_changed", public_id, detail, tx=tx)
             return self.tags_of(tx, someone)

@@ -1,12 +1,15 @@
 // Events as they are in history, with the filters that a number on a dashboard opens with.
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Button, Input, Select, Table } from "antd";
+import { Button, DatePicker, Input, Select, Table } from "antd";
+import dayjs from "dayjs";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { get, say, type Label, type Page as PageOf } from "@/shared/api";
 import { at, integer, money } from "@/shared/format";
+import { LoadMore } from "@/shared/lists";
 import { useSession } from "@/shared/session";
 import { Card, Empty, FilterBar, Loaded, MadeBadge, Page } from "@/shared/ui";
+import "./events.css";
 
 interface Event {
   event_id: string;
@@ -46,12 +49,17 @@ export default function EventsPage() {
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: keepPreviousData,
   });
-  const set = (key: string, value: string | undefined) => {
-    const next = { ...filters };
-    if (value) next[key] = value;
-    else delete next[key];
-    setParams(next);
-  };
+  const setMany = (changes: Record<string, string | undefined>) =>
+    setParams(Object.fromEntries(Object.entries({ ...filters, ...changes }).filter((pair): pair is [string, string] => !!pair[1])));
+  const set = (key: string, value: string | undefined) => setMany({ [key]: value });
+  const stores = useQuery({
+    queryKey: ["stores", brand.brand],
+    queryFn: ({ signal }) => get<PageOf<{ store_id: string; name: Label }>>("/stores", undefined, signal),
+    enabled: !!filters["store_id"],
+    staleTime: 600_000,
+  });
+  const nameOf = (key: string, value: string) =>
+    (key === "store_id" && say(stores.data?.items.find((item) => item.store_id === value)?.name)) || (key === "channel" && t(`channels.${value}`, { defaultValue: value })) || value;
   const total = query.data?.pages[0]?.total;
   return (
     <Page title={t("title")} permission="analytics.read" note={total !== null && total !== undefined ? t("total", { n: integer(total) }) : null}>
@@ -67,11 +75,18 @@ export default function EventsPage() {
           options={(names.data?.items ?? []).map((item) => ({ value: item.name, label: `${say(item.label)}（${integer(item.count)}）` }))}
         />
         <Input.Search key={filters["order_id"] ?? ""} defaultValue={filters["order_id"]} allowClear style={{ width: 240 }} placeholder={t("order")} aria-label={t("order")} onSearch={(value) => set("order_id", value.trim())} />
-        {(["store_id", "channel", "category", "from", "to", "person_id"] as const)
+        <DatePicker.RangePicker
+          value={[filters["from"] ? dayjs(filters["from"]) : null, filters["to"] ? dayjs(filters["to"]) : null]}
+          allowEmpty={[true, true]}
+          aria-label={t("period")}
+          style={{ width: 250 }}
+          onChange={(dates) => setMany({ from: dates?.[0]?.format("YYYY-MM-DD"), to: dates?.[1]?.format("YYYY-MM-DD") })}
+        />
+        {(["store_id", "channel", "category", "person_id"] as const)
           .filter((key) => filters[key])
           .map((key) => (
             <Button key={key} onClick={() => set(key, undefined)} aria-label={t("removeFilter", { name: t(`filters.${key}`) })}>
-              {t(`filters.${key}`)}: {filters[key]} ✕
+              {t(`filters.${key}`)}: {nameOf(key, filters[key] ?? "")} ✕
             </Button>
           ))}
       </FilterBar>
@@ -89,7 +104,7 @@ export default function EventsPage() {
                   dataSource={events}
                   loading={query.isPlaceholderData}
                   scroll={{ x: 900 }}
-                  expandable={{ expandedRowRender: (row) => <pre className="raw">{JSON.stringify({ event_id: row.event_id, effect_id: row.effect_id, items: row.items.map((item) => ({ ...item, name: text(item.name) })), properties: row.properties }, null, 2)}</pre> }}
+                  expandable={{ expandedRowRender: (row) => <Detail event={row} /> }}
                   columns={[
                     { title: t("at"), dataIndex: "occurred_at", render: (value: string) => at(value, "YYYY-MM-DD HH:mm:ss") },
                     { title: t("name"), key: "name", render: (_, row) => <>{say(row.label)} {row.made ? <MadeBadge /> : null}</> },
@@ -100,16 +115,38 @@ export default function EventsPage() {
                     { title: t("source"), dataIndex: "source" },
                   ]}
                 />
-                {query.hasNextPage ? (
-                  <div className="more">
-                    <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>{t("shell:states.loadMore")}</Button>
-                  </div>
-                ) : null}
+                <LoadMore list={{ ...query, items: events, more: () => void query.fetchNextPage() }} />
               </>
             );
           }}
         </Loaded>
       </Card>
     </Page>
+  );
+}
+
+function Detail({ event }: { event: Event }) {
+  const { t } = useTranslation("events");
+  const facts = [["event_id", event.event_id], ["effect_id", event.effect_id], ...Object.entries(event.properties)].filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return (
+    <div className="event-detail">
+      <dl>
+        {facts.map(([key, value]) => (
+          <div key={String(key)}>
+            <dt>{String(key)}</dt>
+            <dd>{typeof value === "object" ? JSON.stringify(value) : String(value)}</dd>
+          </div>
+        ))}
+      </dl>
+      {event.items.length ? (
+        <ul aria-label={t("items")}>
+          {event.items.map((item, i) => (
+            <li key={`${item.sku}/${i}`}>
+              {text(item.name) || item.sku} <span className="faint">{item.sku}</span> ×{item.quantity ?? 1}
+            </li>
+          ))}
+        </ul>
+      ) : null}
+    </div>
   );
 }

@@ -97,6 +97,16 @@ export function usePeople(brand: string, q: string, tree: unknown) {
   });
 }
 
+/** What a condition tree means, in words. */
+export function useSentence(brand: string, tree: unknown, allowed: boolean) {
+  return useQuery({
+    queryKey: ["sentence", brand, tree],
+    queryFn: ({ signal }) => post<{ sentence: Label }>("/audiences/count", { tree }, { signal }),
+    enabled: allowed && !!tree,
+    staleTime: 60_000,
+  });
+}
+
 export function usePerson(personId: string) {
   return useQuery({ queryKey: ["person", personId], queryFn: ({ signal }) => get<PersonDetail>(`/people/${personId}`, undefined, signal) });
 }

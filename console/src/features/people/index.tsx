@@ -1,10 +1,13 @@
 // The list of people: exact search, or the people behind a number (?tree=).
+import { UsergroupAddOutlined } from "@ant-design/icons";
 import { Alert, Button, Input } from "antd";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, useSearchParams } from "react-router";
-import { usePeople } from "@/features/people/api";
+import { useNavigate, useSearchParams } from "react-router";
+import { usePeople, useSentence } from "@/features/people/api";
+import { say } from "@/shared/api";
 import { integer } from "@/shared/format";
+import { LoadMore } from "@/shared/lists";
 import { PeopleTable } from "@/shared/people";
 import { useSession } from "@/shared/session";
 import { Card, Empty, FilterBar, Loaded, Page } from "@/shared/ui";
@@ -12,6 +15,7 @@ import { Card, Empty, FilterBar, Loaded, Page } from "@/shared/ui";
 export default function PeoplePage() {
   const { t } = useTranslation("people");
   const { brand, may } = useSession();
+  const navigate = useNavigate();
   const [params, setParams] = useSearchParams();
   const [q, given] = [params.get("q") ?? "", params.get("tree")];
   const tree = useMemo(() => {
@@ -21,6 +25,7 @@ export default function PeoplePage() {
       return null;
     }
   }, [given]);
+  const sentence = useSentence(brand.brand, tree, may("audiences.read"));
   const query = usePeople(brand.brand, q, tree);
   return (
     <Page
@@ -29,11 +34,9 @@ export default function PeoplePage() {
       note={query.data?.pages[0]?.total != null ? t("total", { n: integer(query.data.pages[0].total) }) : null}
       actions={
         tree && may("audiences.write") ? (
-          <Link to={`/audiences/new?tree=${encodeURIComponent(given ?? "")}`}>
-            <Button type="primary" data-testid="save-as-audience">
-              {t("saveAsAudience")}
-            </Button>
-          </Link>
+          <Button type="primary" icon={<UsergroupAddOutlined />} data-testid="save-as-audience" onClick={() => void navigate(`/audiences/new?tree=${encodeURIComponent(given ?? "")}`)}>
+            {t("saveAsAudience")}
+          </Button>
         ) : null
       }
     >
@@ -50,7 +53,7 @@ export default function PeoplePage() {
           onSearch={(text) => setParams({ ...(text.trim() ? { q: text.trim() } : {}), ...(given ? { tree: given } : {}) })}
         />
       </FilterBar>
-      {tree ? <Alert type="info" showIcon title={t("drilled")} style={{ marginBottom: 14 }} /> : null}
+      {tree ? <Alert className="spaced" type="info" showIcon title={sentence.data ? t("meaning", { sentence: say(sentence.data.sentence) }) : t("drilled")} description={sentence.data ? t("drilled") : null} /> : null}
       <Card>
         <Loaded query={query} rows={10}>
           {(data) => {
@@ -58,13 +61,7 @@ export default function PeoplePage() {
             return people.length ? (
               <>
                 <PeopleTable people={people} loading={query.isPlaceholderData} />
-                {query.hasNextPage ? (
-                  <div className="more">
-                    <Button loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                      {t("shell:states.loadMore")}
-                    </Button>
-                  </div>
-                ) : null}
+                <LoadMore list={{ ...query, items: people, more: () => void query.fetchNextPage() }} />
               </>
             ) : (
               <Empty title={t(q || tree ? "noMatch" : "none")} hint={t(q ? "noMatchHint" : "noneHint")} />

@@ -18,9 +18,9 @@ export function Connect() {
     <Card>
       <p>{t("connectNote")}</p>
       <Tabs
-        tabPlacement="start"
-        items={Object.entries(snippets).map(([label, text]) => ({
-          key: label,
+        tabPlacement={innerWidth < 760 ? "top" : "start"}
+        items={Object.entries(snippets).map(([label, text], at) => ({
+          key: `sdk${at}`,
           label,
           children: (
             <>

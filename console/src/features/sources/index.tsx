@@ -1,12 +1,13 @@
 // Data sources with their books (accepted = stored + duplicate + quarantined), the quarantine, how to connect.
-import { App, Button, Drawer, Form, Input, Modal, Select, Table, Tag } from "antd";
+import { App, Button, Drawer, Form, Input, Modal, Select, Table } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useBooks, useSourceActions, useSources, useStatus, type Source } from "@/features/sources/api";
 import { Connect } from "@/features/sources/connect";
 import { Quarantine } from "@/features/sources/quarantine";
 import { say } from "@/shared/api";
-import { ago, at, integer, short } from "@/shared/format";
+import { ago, at, integer } from "@/shared/format";
+import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Parts } from "@/shared/tabs";
 import { Card, Empty, Loaded, MadeBadge, Page, sentenceOf } from "@/shared/ui";
@@ -96,15 +97,15 @@ function Book({ source, open }: { source: Source; open: () => void }) {
       </div>
       <div className="equation" aria-label={t("equation")}>
         {cells.map(([key, value, sign]) => (
-          <span key={key} className="cell">
+          <span key={key} className={key === "quarantined" && value ? "cell cell-bad" : "cell"}>
             {sign ? <i aria-hidden>{sign}</i> : null}
             <span>
-              <b className="number" title={integer(value)}>{value >= 100_000 ? short(value) : integer(value)}</b>
+              <b className="number">{integer(value)}</b>
               <small className="faint">{t(key)}</small>
             </span>
           </span>
         ))}
-        <Tag color={source.balanced ? "blue" : "red"}>{t(source.balanced ? "balanced" : "unbalanced")}</Tag>
+        <span><Pill tone={source.balanced ? "good" : "bad"} dot>{t(source.balanced ? "balanced" : "unbalanced")}</Pill></span>
       </div>
       <div className="book-end">
         <small className="faint">{source.pending ? t("pending", { n: integer(source.pending) }) : ago(source.last_event_at)}</small>
@@ -114,6 +115,13 @@ function Book({ source, open }: { source: Source; open: () => void }) {
   );
 }
 
+/** What accepted events became, as stacked from the ground up. */
+const PARTS = [
+  ["stored", "#5b8ff0"],
+  ["duplicate", "#b9c6de"],
+  ["quarantined", "#c2261f"],
+] as const;
+
 function Hours({ source }: { source: Source }) {
   const { t } = useTranslation("sources");
   const query = useBooks(source.source);
@@ -122,22 +130,38 @@ function Hours({ source }: { source: Source }) {
       {(data) => {
         const rows = data.items;
         const most = Math.max(1, ...rows.map((row) => row.accepted));
+        if (!rows.length) return <Empty title={t("noHours")} />;
         const bars = [...rows].slice(0, 96).reverse();
         return (
           <>
-            <svg viewBox={`0 0 ${Math.max(bars.length, 24) * 7} 90`} className="hours" role="img" aria-label={t("hoursChart")}>
+            <svg viewBox={`0 0 ${Math.max(bars.length, 24) * 7} 90`} className="hours" role="img" aria-label={t("hoursChart")} preserveAspectRatio="none">
               {bars.map((row, i) => {
-                const height = (row.accepted / most) * 84;
-                const bad = (row.quarantined / most) * 84;
+                const scale = (value: number) => (value / most) * 86;
+                let top = 90;
                 return (
                   <g key={row.hour_at}>
-                    <title>{`${at(row.hour_at)} ${integer(row.accepted)}`}</title>
-                    <rect x={i * 7} y={88 - height} width={5} height={height} fill="#5b8ff0" rx={1} />
-                    <rect x={i * 7} y={88 - bad} width={5} height={bad} fill="#c2261f" rx={1} />
+                    <title>{`${at(row.hour_at)} · ${PARTS.map(([key]) => `${t(key)} ${integer(row[key])}`).join(" · ")}`}</title>
+                    {PARTS.map(([key, colour]) => {
+                      const height = scale(row[key]);
+                      top -= height;
+                      return height ? <rect key={key} x={i * 7} y={top} width={5} height={height} fill={colour} /> : null;
+                    })}
                   </g>
                 );
               })}
             </svg>
+            <div className="hours-axis number">
+              <span>{at(bars[0]?.hour_at, "MM-DD HH:mm")}</span>
+              <span>{at(bars[bars.length - 1]?.hour_at, "MM-DD HH:mm")}</span>
+            </div>
+            <ul className="hours-legend">
+              {PARTS.map(([key, colour]) => (
+                <li key={key}>
+                  <i style={{ background: colour }} aria-hidden />
+                  {t(key)}
+                </li>
+              ))}
+            </ul>
             <Table
               size="small"
               rowKey="hour_at"

@@ -1,10 +1,11 @@
 // What failed a check: why, where, the raw text; mend it and send it through again, or give it up.
-import { App, Button, Input, Modal, Table, Tag } from "antd";
+import { App, Button, Input, Modal, Popconfirm, Table } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useQuarantine, useSourceActions, type Held } from "@/features/sources/api";
 import { say } from "@/shared/api";
 import { at, integer } from "@/shared/format";
+import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Card, Empty, Loaded, sentenceOf } from "@/shared/ui";
 
@@ -16,12 +17,13 @@ export function Quarantine() {
   const actions = useSourceActions();
   const [open, setOpen] = useState<Held | null>(null);
   const [body, setBody] = useState("");
+  const [why, setWhy] = useState("");
   const [original, setOriginal] = useState("");
   const failed = (error: unknown) => void message.error(sentenceOf(error, t("shell:states.error")));
   const look = (row: Held) =>
     actions.raw.mutate(row.quarantine_id, {
       onError: failed,
-      onSuccess: (found) => { setBody(found.raw); setOriginal(found.raw); setOpen(row); },
+      onSuccess: (found) => { setBody(found.raw); setOriginal(found.raw); setWhy(""); setOpen(row); },
     });
   return (
     <Card>
@@ -40,7 +42,7 @@ export function Quarantine() {
                 { title: t("reason"), key: "reason", render: (_, row) => <span>{say(row.reason_label)}<small className="faint">{[row.where, row.detail].filter(Boolean).join(" · ")}</small></span> },
                 { title: t("excerpt"), dataIndex: "excerpt", render: (value: string) => <code className="excerpt">{value}</code> },
                 { title: t("events"), dataIndex: "count", align: "right", render: integer },
-                { title: t("status"), dataIndex: "status", render: (value: string) => <Tag>{t(`held.${value}`)}</Tag> },
+                { title: t("status"), dataIndex: "status", render: (value: string) => <Pill tone={value === "held" ? "warn" : value === "replayed" ? "good" : "calm"} dot>{t(`held.${value}`)}</Pill> },
                 { title: "", key: "act", align: "right", render: (_, row) => (row.status === "held" ? <Button size="small" loading={actions.raw.isPending && actions.raw.variables === row.quarantine_id} onClick={() => look(row)}>{t("look")}</Button> : null) },
               ]}
             />
@@ -57,7 +59,20 @@ export function Quarantine() {
         footer={
           may("sources.write") && open ? (
             <>
-              <Button danger loading={actions.discard.isPending} onClick={() => actions.discard.mutate({ id: open.quarantine_id, reason: "console" }, { onError: failed, onSuccess: () => setOpen(null) })}>{t("discard")}</Button>
+              <Popconfirm
+                title={t("discardTitle")}
+                description={
+                  <div style={{ maxWidth: 280 }}>
+                    <p>{t("discardNote")}</p>
+                    <Input aria-label={t("why")} placeholder={t("why")} value={why} onChange={(event) => setWhy(event.target.value)} />
+                  </div>
+                }
+                okText={t("discard")}
+                okButtonProps={{ danger: true, disabled: !why.trim() }}
+                onConfirm={() => actions.discard.mutate({ id: open.quarantine_id, reason: why.trim() }, { onError: failed, onSuccess: () => setOpen(null) })}
+              >
+                <Button danger loading={actions.discard.isPending}>{t("discard")}</Button>
+              </Popconfirm>
               <Button
                 type="primary"
                 loading={actions.replay.isPending}

@@ -10,12 +10,12 @@ const LOOP = ["M9 6.500a3 3 0 1 0-3 3M7 9.500a3 3 0 1 0 3-3"];
 
 const name = (chat) => chat.name || chat.userid;
 
-function preview(last) {
+function preview(last, who) {
   if (!last) return t("noNews");
   if (last.kind === "text") return last.body.content;
   if (last.kind === "miniprogram") return `${t("mini")} ${last.body.title}`;
   if (last.kind === "link") return `${t("link")} ${last.body.title}`;
-  if (last.kind === "added" || last.kind === "blocked") return t(last.kind, "");
+  if (last.kind === "added" || last.kind === "blocked") return t(last.kind, who);
   return t(last.kind);
 }
 
@@ -25,7 +25,7 @@ export function chatList(person, corp, on) {
       face(chat.userid, chat.unread, t("unread", chat.unread)),
       make("div", {},
         make("span", { className: "top" }, make("b", {}, name(chat), " ", make("i", {}, `@${corp}`)), make("time", {}, moment(chat.last?.at, state.language))),
-        make("span", { className: "last" }, preview(chat.last))));
+        make("span", { className: "last" }, preview(chat.last, name(chat)))));
     row.onclick = () => on.open(chat.userid);
     return make("li", {}, row);
   });

@@ -43,13 +43,14 @@ export function Canvas() {
   useEffect(() => {
     setNodes((before) => {
       const known = new Map(before.map((node) => [node.id, node]));
+      const several = selected === null && before.filter((node) => node.selected).length > 1;
       return graph.nodes.map((node) => ({
         ...known.get(node.id),
         id: node.id,
         type: "step" as const,
         data: {},
         position: node.position,
-        selected: node.id === selected || (known.get(node.id)?.selected === true && selected === null),
+        selected: several ? known.get(node.id)?.selected === true : node.id === selected,
         width: CARD_WIDTH,
         height: heightOf(node, counted),
         ariaLabel: `${t(`kinds.${node.kind}`)}: ${titleOf(node)}${faults.get(node.id)?.errors.length ? ` – ${t("canvas.faulty")}` : ""}`,
@@ -127,11 +128,18 @@ export function Canvas() {
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
+    const focused = (event.target as HTMLElement).classList.contains("react-flow__node") ? (event.target as HTMLElement).dataset["id"] : undefined;
+    if (focused && (event.key === "Enter" || event.key === " ")) {
+      setEdge(null);
+      return select(focused);
+    }
+    if (event.key === "Escape") return select(null);
     if (readOnly || (event.key !== "Delete" && event.key !== "Backspace")) return;
     if ((event.target as HTMLElement).closest("input, textarea, [contenteditable]")) return;
     const chosen = nodes.filter((node) => node.selected).map((node) => node.id);
-    if (edge) {
-      const found = graph.edges.find((each) => each.id === edge);
+    const arrow = (event.target as HTMLElement).closest<HTMLElement>(".react-flow__edge")?.dataset["id"] ?? edge;
+    if (arrow) {
+      const found = graph.edges.find((each) => each.id === arrow);
       if (found) change((now) => disconnect(now, found.from, found.port));
       setEdge(null);
     } else if (chosen.length) {
@@ -148,16 +156,17 @@ export function Canvas() {
         edges={edges}
         nodeTypes={nodeTypes}
         edgeTypes={edgeTypes}
-        onNodesChange={onNodesChange}
+        onNodesChange={(changes) => {
+          onNodesChange(changes);
+          // The end of a drag, or a step by an arrow key: only then it is a change of the draft.
+          const moved = changes.flatMap((each) => (each.type === "position" && !each.dragging && each.position ? [[each.id, rounded(each.position)] as const] : []));
+          if (moved.length) change((now) => place(now, new Map(moved)), "move");
+        }}
         onConnect={onConnect}
         isValidConnection={(wish) => readOnly || !whyNotOf(wish)}
         onNodeClick={(_, node) => {
           setEdge(null);
           select(node.id);
-        }}
-        onSelectionChange={({ nodes: chosen }) => {
-          const only = chosen.length === 1 ? chosen[0] : undefined;
-          if (only && only.id !== selected) select(only.id);
         }}
         onEdgeClick={(_, clicked) => {
           setEdge(clicked.id);
@@ -167,7 +176,6 @@ export function Canvas() {
           setEdge(null);
           select(null);
         }}
-        onNodeDragStop={(_, __, dragged) => change((now) => place(now, new Map(dragged.map((node) => [node.id, rounded(node.position)]))))}
         onConnectEnd={(_, ending) => {
           if (ending.isValid === false && ending.fromNode && ending.toNode) {
             const why = whyNot(graph, ending.fromNode.id, (ending.fromHandle?.id ?? "next") as Port, ending.toNode.id);

@@ -29,7 +29,7 @@ export function SettingsDrawer({ open, settings, readOnly, change, onClose }: Pr
         <Row label={t("settings.holdout")} id={ids.holdout} hint={t("settings.holdoutHint")}>
           <div className="js-holdout">
             <Slider min={0} max={50} disabled={readOnly} value={settings.holdout_percent} onChange={(next) => set({ holdout_percent: next }, "holdout")} ariaLabelForHandle={t("settings.holdout")} />
-            <InputNumber id={ids.holdout} data-testid="settings-holdout" min={0} max={50} precision={1} suffix="%" disabled={readOnly} value={settings.holdout_percent} onChange={(next) => set({ holdout_percent: next ?? 0 }, "holdout")} style={{ width: 96 }} />
+            <InputNumber id={ids.holdout} data-testid="settings-holdout" min={0} max={50} step={1} suffix="%" disabled={readOnly} value={settings.holdout_percent} onChange={(next) => set({ holdout_percent: next ?? 0 }, "holdout")} style={{ width: 96 }} />
           </div>
         </Row>
         <Row label={t("settings.reentry")}>

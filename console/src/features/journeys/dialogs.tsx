@@ -99,7 +99,7 @@ export function FaultList({ faults, nodeName, onShow }: { faults: Fault[]; nodeN
             {fault.node_id ? <b>{nodeName(fault.node_id)}</b> : null} {say(fault.message)}
           </span>
           {fault.node_id || fault.field?.startsWith("settings.") ? (
-            <Button type="link" size="small" onClick={() => onShow(fault)} data-testid={`fault-show-${index}`}>
+            <Button type="link" size="small" onClick={() => onShow(fault)} data-testid={`fault-show-${fault.code}-${fault.node_id ?? fault.field}`}>
               {t("publish.show")}
             </Button>
           ) : null}

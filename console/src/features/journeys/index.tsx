@@ -65,7 +65,11 @@ export default function JourneyList() {
 
 function JourneyTable({ items }: { items: JourneySummary[] }) {
   const { t } = useTranslation("journeys");
-  const number = (value: number) => <span className="number">{integer(value)}</span>;
+  const opens = (item: JourneySummary, state: string, value: number) => (
+    <Link className="number drill" to={`/journeys/${item.journey_id}?tab=report&people=~${state}~`} data-testid={`journey-${item.journey_id}-${state}`}>
+      {integer(value)}
+    </Link>
+  );
   return (
     <Table<JourneySummary>
       size="middle"
@@ -85,9 +89,9 @@ function JourneyTable({ items }: { items: JourneySummary[] }) {
         },
         { title: t("columns.status"), dataIndex: "status", render: (value: Status) => <StatusTag status={value} /> },
         { title: t("columns.version"), dataIndex: "version", render: (value: number | null) => (value === null ? "–" : <Tag>v{value}</Tag>) },
-        { title: t("columns.entered"), dataIndex: "entered", align: "right", sorter: (a, b) => a.entered - b.entered, render: number },
-        { title: t("columns.active"), dataIndex: "active", align: "right", sorter: (a, b) => a.active - b.active, render: number },
-        { title: t("columns.converted"), dataIndex: "converted", align: "right", sorter: (a, b) => a.converted - b.converted, render: (value: number, item) => <Link className="number drill" to={`/journeys/${item.journey_id}?tab=report`}>{integer(value)}</Link> },
+        { title: t("columns.entered"), dataIndex: "entered", align: "right", sorter: (a, b) => a.entered - b.entered, render: (value: number, item) => opens(item, "entered", value) },
+        { title: t("columns.active"), dataIndex: "active", align: "right", sorter: (a, b) => a.active - b.active, render: (value: number, item) => opens(item, "waiting", value) },
+        { title: t("columns.converted"), dataIndex: "converted", align: "right", sorter: (a, b) => a.converted - b.converted, render: (value: number, item) => opens(item, "converted", value) },
         { title: t("columns.rate"), key: "rate", align: "right", render: (_, item) => <span className="number">{item.entered ? percent(item.converted / item.entered) : "–"}</span> },
         { title: t("columns.updated"), dataIndex: "updated_at", sorter: (a, b) => a.updated_at.localeCompare(b.updated_at), render: (value: string) => at(value) },
       ]}

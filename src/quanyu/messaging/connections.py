@@ -71,6 +71,7 @@ class Connections:
             )
             raise Invalid("connection_key_invalid", text, fields=(FieldError("connection", text),))
         config = self._read(kind, None, given)
+        self._vault.prepare(scope.brand_id)
         sealed = self._seal(scope.brand_id, config)
         with self._state.write() as tx:
             if tx.execute(sa.select(connection.c.connection).where(connection.c.connection == name)).first():
@@ -97,6 +98,7 @@ class Connections:
         given: dict[str, Any] | None = None,
     ) -> ConnectionView:
         """Change a connection; a secret that comes back masked is kept. Raises NotFound or Invalid."""
+        self._vault.prepare(scope.brand_id)  # before the write begins: it writes too
         with self._state.write() as tx:
             row = self._row(tx, scope, name)
             values: dict[str, Any] = {"revision": row.revision + 1}
@@ -248,7 +250,6 @@ class Connections:
         return self._plugin(row.kind).config.model_validate(json.loads(text))
 
     def _seal(self, brand_id: int, config: Config) -> bytes:
-        self._vault.prepare(brand_id)
         return self._vault.seal(brand_id, json.dumps(config.opened(), ensure_ascii=False))
 
 

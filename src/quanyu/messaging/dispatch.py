@@ -205,13 +205,22 @@ class Dispatcher:
                 else:
                     ids = [message.effect_id for message in outcome.sent.messages]
                     self._settler.unknown(tx, outcome.sent.token, ids, "unanswered", now)
-            bad = next((each for each in outcomes if _is_failure(each)), None)
-            if bad is None:
+            bad = [each for each in outcomes if _is_failure(each)]
+            if not bad:
                 self._settler.breaker(tx, name, lambda _: Breaker(), None)
                 return True
-            assert bad.error is not None
-            problem = reason_of(kind, bad.error.problem)
-            self._settler.breaker(tx, name, lambda before: self._settler.opened(before, now), problem)
+            assert bad[0].error is not None
+            problem = reason_of(kind, bad[0].error.problem)
+            # Some went through: the connection lives, but something is wrong. None did: each failure counts.
+            alive = len(bad) < len(outcomes)
+
+            def after(before: Breaker) -> Breaker:
+                found = Breaker() if alive else before
+                for _ in range(1 if alive else len(bad)):
+                    found = self._settler.opened(found, now)
+                return found
+
+            self._settler.breaker(tx, name, after, problem)
             opened = tx.execute(
                 sa.select(connection.c.open_until).where(connection.c.connection == name)
             ).scalar_one_or_none()

@@ -26,6 +26,7 @@ from quanyu.storage.engine import DuckDBEngine
 from quanyu.storage.history import History
 from quanyu.storage.schema import metadata
 from quanyu.storage.state import State
+from quanyu.storage.streams import EventStreams
 from quanyu.storage.vault import Vault
 
 BRAND = Scope(1, "bench", currency="CNY", time_zone="UTC")
@@ -63,6 +64,7 @@ def open_doors(state: State, history: History) -> Audiences:
         consents=Consent(state, identity, clock, audit),
         brand_scope=lambda _: BRAND,
         options=profile_options(profiles),
+        streams=EventStreams(history),
     )
 
 

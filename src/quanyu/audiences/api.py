@@ -90,6 +90,7 @@ from quanyu.kernel.ids import Ids
 from quanyu.kernel.label import Label, same
 from quanyu.storage.engine import Engine
 from quanyu.storage.state import State
+from quanyu.storage.streams import EventStreams
 
 __all__ = [
     "PLACE_FORM",
@@ -157,6 +158,7 @@ class Audiences:
         consents: Consents,
         brand_scope: Callable[[int], Scope],
         options: Mapping[str, OptionSource] | None = None,
+        streams: EventStreams | None = None,
     ) -> None:
         self._state = state
         self._engine = engine
@@ -164,7 +166,7 @@ class Audiences:
         self._ids = ids
         self._audit = audit
         self._state_sets = StoredSets(state, people, profiles, consents, stored_members)
-        self._evaluator = Evaluator(engine, self._state_sets)
+        self._evaluator = Evaluator(engine, self._state_sets, streams=streams)
         self._counts = LiveCount(self._evaluator, self._state_sets, self.watermark, REACH_CHANNELS, REACH_PURPOSE)
         self._refresher = Refresher(state, self._evaluator, clock, self.watermark, brand_scope)
         self._usages: list[Usage] = [audiences_in]

@@ -19,6 +19,7 @@ from quanyu.audiences.errors import CountCancelled
 from quanyu.events.contracts import EVENT_SCHEMA
 from quanyu.storage.engine import Dimension, DuckDBEngine
 from quanyu.storage.history import History
+from quanyu.storage.streams import EventStreams
 from tests.unit.audiences.worlds import AT, SCOPE, Person, World, WorldSets, event, event_table
 
 NAMES = ["order_paid", "product_viewed", "page_viewed"]
@@ -214,12 +215,15 @@ trees = st.recursive(leaves, _grown, max_leaves=8)
 def test_any_tree_over_any_world_agrees_with_the_obvious_evaluator(
     tmp_path: Path, world: World, wanted: list[dict[str, Any]]
 ) -> None:
-    product = evaluator(world, tmp_path)
+    engine = engine_of(world, tmp_path)
+    general = Evaluator(engine, WorldSets(world))
+    fast = Evaluator(engine, WorldSets(world), streams=EventStreams(engine._history))
     some = BitMap(p.person_id for p in world.people[::2])
     for tree in wanted:
         expected = world.answer(tree)
-        assert set(product.evaluate(parse_tree(tree), AT, SCOPE)) == expected, tree
-        assert set(product.evaluate(parse_tree(tree), AT, SCOPE, within=some)) == expected & set(some), tree
+        for product in (general, fast):
+            assert set(product.evaluate(parse_tree(tree), AT, SCOPE)) == expected, tree
+            assert set(product.evaluate(parse_tree(tree), AT, SCOPE, within=some)) == expected & set(some), tree
 
 
 def test_each_leaf_agrees_alone(tmp_path: Path) -> None:

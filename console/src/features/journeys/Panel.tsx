@@ -1,6 +1,6 @@
 // The panel of one node: what is wrong, one short form, its numbers, where its exits lead, and what to do with it.
-import { CloseOutlined, CopyOutlined, DeleteOutlined } from "@ant-design/icons";
-import { Alert, Button, Select } from "antd";
+import { CloseOutlined, CopyOutlined, DeleteOutlined, WarningFilled } from "@ant-design/icons";
+import { Button, Select } from "antd";
 import { useEffect, useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -54,8 +54,20 @@ export function NodePanel() {
         <Button type="text" icon={<CloseOutlined />} aria-label={t("panel.close")} data-testid="panel-close" onClick={() => select(null)} />
       </header>
       <div className="jx-body">
-        {own?.errors.map((fault) => <Alert key={`${fault.code}${fault.field}`} type="error" showIcon title={say(fault.message)} data-testid="panel-fault" />)}
-        {own?.warnings.map((fault) => <Alert key={`${fault.code}${fault.field}`} type="warning" showIcon title={say(fault.message)} />)}
+        {own ? (
+          <ul className="jx-faults" data-testid="panel-faults">
+            {own.errors.map((fault) => (
+              <li className="bad" key={`${fault.code}${fault.field}`}>
+                <WarningFilled aria-hidden /> {say(fault.message)}
+              </li>
+            ))}
+            {own.warnings.map((fault) => (
+              <li key={`${fault.code}${fault.field}`}>
+                <WarningFilled aria-hidden /> {say(fault.message)}
+              </li>
+            ))}
+          </ul>
+        ) : null}
         {Form ? <Form node={node} set={set} key={node.id} /> : <p className="soft">{t("panel.exit")}</p>}
         {counted ? <Numbers node={node} /> : null}
         {portsOf(node).length ? <Ways node={node} /> : null}

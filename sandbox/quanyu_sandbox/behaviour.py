@@ -35,6 +35,7 @@ class Behaviour:
             "redeem": self._redeem,
             "block": self._block,
             "shop": self._shop,
+            "browse": self._browse,
             "buy": self._buy,
         }
 
@@ -147,7 +148,7 @@ class Behaviour:
 
     # ------------------------------------------------------------------ buying without being asked
     def open_shops(self) -> None:
-        """Let customers buy on their own from now on, once a day of theirs, at their `purchase_rate`."""
+        """Let customers browse and buy on their own from now on, once a day of theirs, at their `purchase_rate`."""
         if not self.world.customers_act:
             return
         with self.world.store.write() as db:
@@ -163,10 +164,18 @@ class Behaviour:
         ).fetchall()
         for row in rows:
             customer = row["external_userid"]
-            if self.world.chance.happens(row["purchase_rate"], "shops", customer, day):
-                due = at + int(self.world.chance.draw("hour", customer, day) * length)
-                self.world.plan(db, due, "buy", customer, day)
+            due = at + int(self.world.chance.draw("hour", customer, day) * length)
+            # Of those who put something into the cart, one in three buys it without being asked.
+            if self.world.chance.happens(min(1.0, 3 * row["purchase_rate"]), "browses", customer, day):
+                self.world.plan(db, due, "browse", customer, day)
+                if self.world.chance.happens(1 / 3, "shops", customer, day):
+                    later = int(self.world.chance.draw("makes up their mind", customer, day) * length / 4)
+                    self.world.plan(db, due + later, "buy", customer, day)
         self.world.plan(db, at + length, "shop", day + 1)
+
+    def _browse(self, db: sqlite3.Connection, at: int, customer: str, day: int) -> None:
+        payload = {"event": "product_added_to_cart", "customer": customer, "day": day}
+        self.world.tell(db, "event", f"browse:{customer}:{day}", payload, at)
 
     def _buy(self, db: sqlite3.Connection, at: int, customer: str, day: int) -> None:
         payload = {"event": "order_paid", "customer": customer, "day": day}

@@ -59,6 +59,10 @@ class Errands:
             customer, day = self._customer(payload["customer"]), payload["day"]
             basket = self.catalogue.basket(customer["external_userid"], "day", day)
             key: tuple[object, ...] = (customer["external_userid"], day, customer["moved_in_at"])
+            if name == "product_added_to_cart":
+                line = basket.lines[0]
+                seen = {"channel": "mini_program", "sku": line.sku, "name": line.name, "price": line.unit_price / 100}
+                return self.brand.event(name, self.message_id(name, *key), at, customer, seen)
             bought = self.brand.order(
                 self.order_id(*key), basket, discount=0, currency=None, store_id=customer["store_id"]
             )

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, FastAPI
@@ -20,7 +21,8 @@ from quanyu.audiences.routes import router as audiences_router
 from quanyu.commerce.routes import router as commerce_router
 from quanyu.consent.routes import router as consent_router
 from quanyu.events.routes import router as events_router
-from quanyu.http.server import build
+from quanyu.http.server import build, document
+from quanyu.http.static import CONSOLE
 from quanyu.http.system import Condition
 from quanyu.http.system import router as system_router
 from quanyu.identity.routes import router as identity_router
@@ -70,6 +72,16 @@ def web(product: Product) -> FastAPI:
     app.state.product = product
     app.state.guard = guard
     return app
+
+
+def openapi(product: Product) -> dict[str, Any]:
+    """The OpenAPI 3.1 document."""
+    return document(web(product), product.events.openapi_paths())
+
+
+def console_built() -> bool:
+    """Whether the console's files are there."""
+    return (CONSOLE / "index.html").is_file()
 
 
 def _routers(product: Product, demo: bool) -> list[APIRouter]:

@@ -15,7 +15,7 @@ from quanyu.identity.contracts import Resolved
 from quanyu.storage.bulk import upsert
 from quanyu.storage.lease import Lease
 from quanyu.storage.schema import worker_beat
-from quanyu.worker.lanes import Lane
+from quanyu.worker.lanes import Lane, Worker
 from quanyu.worker.pipeline import EVENTS, Pipeline
 
 _LEASE = timedelta(seconds=15)
@@ -71,6 +71,13 @@ def lanes(product: Product) -> list[Lane]:
         Lane("compaction", lambda: _compact(product), 30.0),
         Lane("beat", beat, 5.0),
     ]
+
+
+def start_worker(product: Product) -> Worker:
+    """Start every lane; stop it with `Worker.stop`."""
+    worker = Worker(lanes(product))
+    worker.start()
+    return worker
 
 
 def _compact(product: Product) -> bool:

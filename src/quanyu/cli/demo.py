@@ -123,7 +123,7 @@ class _Processes:
         self._spawn("worker", [sys.executable, "-m", "quanyu", "worker"], environment)
         sandbox = [
             sys.executable, "-m", "quanyu_sandbox", "--port", str(self._sandbox_port),
-            "--data", str(self._folder / "sandbox"), "--auto",
+            "--data", str(self._folder / "sandbox"), "--auto", "--speed", "60",
             "--callback-url", f"{product}/callbacks/{self._facts.connection}",
             "--collector-url", product, "--api-url", product,
         ]  # fmt: skip
@@ -134,13 +134,13 @@ class _Processes:
         self._move_in()
 
     def _move_in(self) -> None:
-        """Bring the virtual customers to the sandbox, once."""
+        """Bring the goods and the virtual customers to the sandbox, once."""
         stats = httpx.get(f"{self._settings.sandbox_url}/sandbox/stats", timeout=30).json()
         if stats.get("customers"):
             return
-        customers = json.loads((self._folder / "customers.json").read_text(encoding="utf-8"))
-        answer = httpx.post(f"{self._settings.sandbox_url}/sandbox/customers", json=customers, timeout=120)
-        answer.raise_for_status()
+        for name in ("catalogue", "customers"):
+            rows = json.loads((self._folder / f"{name}.json").read_text(encoding="utf-8"))
+            httpx.post(f"{self._settings.sandbox_url}/sandbox/{name}", json=rows, timeout=120).raise_for_status()
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> None:
         with self._log(name).open("ab") as target:

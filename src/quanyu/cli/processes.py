@@ -9,11 +9,10 @@ from typing import Any
 
 import uvicorn
 
-from quanyu.app import compose, lanes, web
+from quanyu.app import compose, openapi, start_worker, web
 from quanyu.kernel import log
 from quanyu.kernel.settings import Settings
 from quanyu.storage import migrate
-from quanyu.worker.lanes import Worker
 
 
 def serve(settings: Settings, *, with_worker: bool) -> None:
@@ -21,9 +20,7 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
     log.configure(settings.log_level)
     product = compose(settings)
     migrate.upgrade(product.state)
-    worker = Worker(lanes(product)) if with_worker else None
-    if worker:
-        worker.start()
+    worker = start_worker(product) if with_worker else None
     config = uvicorn.Config(
         web(product),
         host=settings.host,
@@ -47,11 +44,10 @@ def work(settings: Settings) -> None:
     log.configure(settings.log_level)
     product = compose(settings)
     migrate.upgrade(product.state)
-    worker = Worker(lanes(product))
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    worker.start()
+    worker = start_worker(product)
     done.wait()
     worker.stop()
     product.close()
@@ -59,12 +55,9 @@ def work(settings: Settings) -> None:
 
 def openapi_document() -> dict[str, Any]:
     """The OpenAPI document, without touching any data of the installation."""
-    from quanyu.http.server import document
-
     with tempfile.TemporaryDirectory() as folder:
         product = compose(Settings.load({}, {"data_dir": folder}))
         try:
-            app = web(product)
-            return document(app, product.events.openapi_paths())
+            return openapi(product)
         finally:
             product.close()

@@ -62,7 +62,7 @@ PROPERTY_NAMES: dict[str, tuple[str, ...]] = {
     "order_id": ("order_id", "orderId", "OrderId", "order_no", "orderNo", "order_number"),
     "store_id": ("store_id", "storeId", "shop_id", "shopId"),
     "staff_id": ("staff_id", "staffId", "guide_id", "guideId"),
-    "effect_id": ("effect_id", "effectId", "send"),
+    "effect_id": ("effect_id", "effectId"),
     "session_id": ("session_id", "sessionId", "$session_id"),
     "touchpoint": ("touchpoint",),
     "channel": ("channel",),

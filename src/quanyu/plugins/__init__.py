@@ -1,0 +1,1 @@
+"""Plugins: channels and connectors, each a folder that sees only the SDK."""

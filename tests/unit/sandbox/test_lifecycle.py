@@ -158,6 +158,9 @@ def test_customers_buy_without_being_asked_at_their_own_rate(stage: Stage):
     stage.tick(10 * DAY)
     orders = stage.brand.named("order_paid")
     assert 20 <= len(orders) <= 90
+    # Who buys has put it into the cart before; most who do so do not buy by themselves.
+    carts = stage.brand.named("product_added_to_cart")
+    assert 2 * len(orders) < len(carts) < 5 * len(orders)
     assert len({order["properties"]["order_id"] for order in orders}) == len(orders)
     assert all("send" not in order["properties"] for order in orders)
 

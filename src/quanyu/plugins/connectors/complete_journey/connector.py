@@ -190,6 +190,20 @@ class CompleteJourney(Connector):
             """
         )
 
+    def best_sellers(self, limit: int) -> list[dict[str, object]]:
+        """The products in most baskets: `sku`, `name`, usual `unit_price` in cents."""
+        rows = self._db.sql(
+            f"""
+            SELECT CAST(t.product_id AS VARCHAR), p.department, p.product_category, p.product_type, p.package_size,
+              CAST(median(round(t.sales_value * 100 / t.quantity)) AS BIGINT) AS price
+            FROM transactions t JOIN products p USING (product_id)
+            WHERE t.quantity BETWEEN 1 AND 20 AND t.sales_value > 0
+            GROUP BY t.product_id, p.department, p.product_category, p.product_type, p.package_size
+            HAVING price > 50 ORDER BY count(*) DESC, 1 LIMIT {int(limit)}
+            """  # noqa: S608 - a number
+        ).fetchall()
+        return [{"sku": row[0], "name": product_name(*row[1:5])[0], "unit_price": row[5]} for row in rows]
+
     def _query(self, sql: str) -> pa.Table:
         return self._db.sql(sql).to_arrow_table()
 

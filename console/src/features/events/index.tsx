@@ -59,7 +59,7 @@ export default function EventsPage() {
     staleTime: 600_000,
   });
   const nameOf = (key: string, value: string) =>
-    (key === "store_id" && say(stores.data?.items.find((item) => item.store_id === value)?.name)) || (key === "channel" && t(`channels.${value}`, { defaultValue: value })) || value;
+    (key === "store_id" && say(stores.data?.items.find((item) => item.store_id === value)?.name)) || (key === "channel" && t(`shell:channels.${value}`, { defaultValue: value })) || value;
   const total = query.data?.pages[0]?.total;
   return (
     <Page title={t("title")} permission="analytics.read" note={total !== null && total !== undefined ? t("total", { n: integer(total) }) : null}>
@@ -109,7 +109,7 @@ export default function EventsPage() {
                     { title: t("at"), dataIndex: "occurred_at", render: (value: string) => at(value, "YYYY-MM-DD HH:mm:ss") },
                     { title: t("name"), key: "name", render: (_, row) => <>{say(row.label)} {row.made ? <MadeBadge /> : null}</> },
                     { title: t("person"), key: "person", render: (_, row) => (row.person_id ? <Link to={`/people/${row.person_id}`}>{row.person_id.slice(0, 12)}…</Link> : t("nobody")) },
-                    { title: t("where"), key: "where", render: (_, row) => (row.store ? text(row.store.name) : (row.channel ?? "–")) },
+                    { title: t("where"), key: "where", render: (_, row) => (row.store ? text(row.store.name) : row.channel ? t(`shell:channels.${row.channel}`, { defaultValue: row.channel }) : "–") },
                     { title: t("order"), dataIndex: "order_id", render: (value: string | null) => value ?? "–" },
                     { title: t("amount"), key: "amount", align: "right", render: (_, row) => (row.amount !== null && row.currency ? <span className="number">{money(row.amount, row.currency)}</span> : "–") },
                     { title: t("source"), dataIndex: "source" },

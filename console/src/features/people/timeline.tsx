@@ -93,9 +93,11 @@ export function PersonTimeline({ personId }: { personId: string }) {
 }
 
 function Happening({ event }: { event: Event }) {
+  const { t } = useTranslation("people");
+  const channel = event.channel ? t(`shell:channels.${event.channel}`, { defaultValue: event.channel }) : null;
   const items = event.items.slice(0, 3).map((item) => `${say(item.name) || item.sku}${(item.quantity ?? 1) > 1 ? ` ×${item.quantity}` : ""}`);
   const more = event.items.length > 3 ? ` +${event.items.length - 3}` : "";
-  const where = [event.store ? say(event.store.name) : event.channel, event.order_id].filter(Boolean).join(" · ");
+  const where = [event.store ? say(event.store.name) : channel, event.order_id].filter(Boolean).join(" · ");
   return (
     <li className="event-line">
       <Icon name={event.name} />

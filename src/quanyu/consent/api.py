@@ -213,7 +213,7 @@ class Consent:
             shown = {tuple(row) for row in spoken} | set(_SHOWN)
             for purpose, channel in sorted(shown, key=lambda pair: (list(PURPOSES).index(pair[0]), pair[1])):
                 granted, denied = (
-                    self._count(tx, people, visible)
+                    self._count(tx, people, scope)
                     for people in (
                         self.allowed_people(scope, purpose, channel),
                         self.denied_people(scope, purpose, channel),
@@ -222,10 +222,11 @@ class Consent:
                 tallies.append(Tally(purpose, channel, granted, denied, total - granted - denied))
         return tallies
 
-    @staticmethod
-    def _count(tx: sa.Connection, people: sa.Select[Any], visible: sa.Select[Any]) -> int:
+    def _count(self, tx: sa.Connection, people: sa.Select[Any], scope: Scope) -> int:
         found = people.subquery()
-        statement = sa.select(sa.func.count()).select_from(found).where(found.c.person_id.in_(visible))
+        statement = sa.select(sa.func.count()).select_from(found)
+        if not scope.whole_brand:
+            statement = statement.where(self._identity.sees(scope, found.c.person_id))
         return int(tx.execute(statement).scalar_one())
 
     # --------------------------------------------------------------------------------------------------- ledger

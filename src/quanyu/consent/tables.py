@@ -45,6 +45,7 @@ consent_state = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.CheckConstraint("status IN ('granted', 'denied')", name="status"),
     sa.Index("ix_consent_state_people", "brand_id", "purpose", "channel", "status", "identifier_id"),
+    sqlite_with_rowid=False,
 )
 
 # A denial on one identifier that its person took back through another one (`by_identifier_id`, for `by_channel`).
@@ -58,4 +59,5 @@ consent_lift = sa.Table(
     sa.Column("by_identifier_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("by_channel", sa.Text, primary_key=True),
     sa.Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )

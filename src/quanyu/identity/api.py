@@ -34,7 +34,7 @@ from quanyu.identity.errors import (
 from quanyu.identity.policies import Policy, PolicyBook
 from quanyu.identity.resolution import ACCEPT, BLOCKED, DENY, UNDECIDED
 from quanyu.identity.resolving import resolve
-from quanyu.identity.tables import blocked_value, identifier, link, person
+from quanyu.identity.tables import blocked_value, identifier, link
 from quanyu.identity.values import Normal, Refused, mask, normalise
 from quanyu.identity.workbench import Outcome, Workbench
 from quanyu.kernel.clock import Clock, micros
@@ -152,6 +152,10 @@ class Identity:
     def visible_people(self, scope: Scope) -> sa.Select[int]:
         """The ids of the people that `scope` may see, as a statement: THE scope rule of the product."""
         return people.visible_people(scope)
+
+    def sees(self, scope: Scope, person_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+        """The scope rule as a condition on a column of another statement; looks people up one by one, by key."""
+        return people.sees(scope, person_id)
 
     def person_of(self, public_id: str, scope: Scope, tx: sa.Connection | None = None) -> PersonRef:
         """The person with this public id (or whom they were merged into). Raises NotFound outside the scope."""
@@ -327,16 +331,9 @@ class Identity:
         scope, now = caller.scope, micros(self._clock.now())
         with self.state.write() as tx:
             sequences.lock_people(tx, scope.brand_id)
-            row = self._visible_link(tx, link_id, scope)
+            row, owners = self._visible_link(tx, link_id, scope)
             self._check(link_id, LINK_STATUS[row.status], row.decision, decision)
-            owners = [
-                number
-                for number in tx.execute(
-                    sa.select(identifier.c.person_id).where(identifier.c.identifier_id.in_([row.a, row.b]))
-                ).scalars()
-                if number
-            ]
-            before = decisions.held_by(tx, sorted(set(owners)))
+            before = decisions.held_by(tx, owners)
             decisions.decide(tx, row.a, row.b, decision, caller.name, reason, now)
             outcome = decisions.settle_around(self._bench(tx, scope.brand_id, now), [row.a, row.b])
             decided = self._decided(tx, link_id, before, outcome, preview)
@@ -348,19 +345,21 @@ class Identity:
                 self._audit.record(caller, action, str(link_id), detail, count=decided.people_after, tx=tx)
         return decided
 
-    def _visible_link(self, tx: sa.Connection, link_id: int, scope: Scope) -> Any:
-        ends = sa.select(identifier.c.person_id).where(
-            sa.or_(identifier.c.identifier_id == link.c.a, identifier.c.identifier_id == link.c.b)
-        )
-        seen = people.visible_people(scope).where(person.c.person_id.in_(ends)).correlate(link).exists()
+    @staticmethod
+    def _visible_link(tx: sa.Connection, link_id: int, scope: Scope) -> tuple[Any, list[int]]:
+        """The link and the people at its ends, all of whom the scope must see."""
         row = tx.execute(
             sa.select(link.c.a, link.c.b, link.c.status, link.c.decision).where(
-                link.c.link_id == link_id, link.c.brand_id == scope.brand_id, seen
+                link.c.link_id == link_id, link.c.brand_id == scope.brand_id
             )
         ).first()
         if row is None:
             raise link_not_found(link_id)
-        return row
+        holders = sa.select(identifier.c.person_id).where(identifier.c.identifier_id.in_([row.a, row.b]))
+        owners = sorted({int(number) for number in tx.execute(holders).scalars()} - {0})
+        if not owners or len(people.people_by_id(tx, owners, scope)) < len(owners):
+            raise link_not_found(link_id)
+        return row, owners
 
     @staticmethod
     def _check(link_id: int, status: str, decided: int, decision: int) -> None:

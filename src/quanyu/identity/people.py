@@ -39,8 +39,18 @@ def visible_people(scope: Scope) -> sa.Select[int]:
     return sa.select(person.c.person_id).where(*_rule(scope))
 
 
-def _rule(scope: Scope) -> list[sa.ColumnElement[bool]]:
-    rule = [person.c.brand_id == scope.brand_id, person.c.active]
+def sees(scope: Scope, person_id: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    """Whether `scope` may see the person of a column: the scope rule as a condition inside another statement.
+
+    Looks each person up by key. Better than `IN (visible_people)` where the statement has few people of its own.
+    """
+    return sa.exists(sa.literal(1)).where(person.c.person_id == person_id, *_rule(scope, by_key=True))
+
+
+def _rule(scope: Scope, *, by_key: bool = False) -> list[sa.ColumnElement[bool]]:
+    # Found by key, a person must not be looked for among all of the brand: `+ 0` takes that index out of the choice.
+    brand = person.c.brand_id + 0 if by_key else person.c.brand_id
+    rule = [brand == scope.brand_id, person.c.active]
     if scope.store_ids is not None:
         rule.append(person.c.home_store.in_(sorted(scope.store_ids)) if scope.store_ids else sa.false())
     if scope.staff_id is not None:
@@ -63,14 +73,14 @@ def person_of(tx: sa.Connection, public_id: str, scope: Scope) -> PersonRef:
 
     Raises NotFound, in the same words for a person outside the scope.
     """
-    row = tx.execute(sa.select(*_REFERENCE).where(person.c.public_id == public_id, *_rule(scope))).first()
+    row = tx.execute(sa.select(*_REFERENCE).where(person.c.public_id == public_id, *_rule(scope, by_key=True))).first()
     if row is None:
         heir = (
             sa.select(identifier.c.person_id)
             .join_from(person, identifier, identifier.c.identifier_id == person.c.root_identifier_id)
             .where(person.c.public_id == public_id, person.c.brand_id == scope.brand_id)
         )
-        row = tx.execute(sa.select(*_REFERENCE).where(person.c.person_id.in_(heir), *_rule(scope))).first()
+        row = tx.execute(sa.select(*_REFERENCE).where(person.c.person_id.in_(heir), *_rule(scope, by_key=True))).first()
     if row is None:
         raise person_not_found(public_id)
     return PersonRef(*row)
@@ -87,7 +97,7 @@ def people_by_id(tx: sa.Connection, numbers: Iterable[int], scope: Scope) -> lis
         for row in tx.execute(
             sa.select(*_REFERENCE)
             .join_from(given, person, person.c.person_id == given.c.person_id)
-            .where(*_rule(scope))
+            .where(*_rule(scope, by_key=True))
         )
     }
     return [found[number] for number in wanted if number in found]
@@ -113,10 +123,11 @@ def find(tx: sa.Connection, query: str, scope: Scope, book: PolicyBook, vault: V
         )
         .where(identifier.c.brand_id == scope.brand_id)
     )
-    # Two lookups by index beat one OR that neither database can serve from an index.
-    by_value = tx.execute(sa.select(person.c.person_id).where(person.c.person_id.in_(holders), *_rule(scope)))
-    by_name = tx.execute(sa.select(person.c.person_id).where(person.c.public_id == text, *_rule(scope)))
-    return sorted({*by_value.scalars(), *by_name.scalars()})
+    # Two lookups by key beat one OR that neither database can serve from an index.
+    found: set[int] = set()
+    for condition in (person.c.person_id.in_(holders), person.c.public_id == text):
+        found.update(tx.execute(sa.select(person.c.person_id).where(condition, *_rule(scope, by_key=True))).scalars())
+    return sorted(found)
 
 
 def identifiers_of(tx: sa.Connection, people: Sequence[int], book: PolicyBook) -> list[IdentifierView]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from quanyu.storage.schema import Instant, metadata
+from quanyu.storage.schema import BigId, Instant, metadata
 
 # Ids of identifiers, links and people are dense and handed out in blocks, never reused.
 identity_sequence = sa.Table(
@@ -21,7 +21,7 @@ identity_sequence = sa.Table(
 identifier = sa.Table(
     "identifier",
     metadata,
-    sa.Column("identifier_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("identifier_id", BigId, primary_key=True, autoincrement=False),
     sa.Column("brand_id", sa.BigInteger, nullable=False),
     sa.Column("namespace", sa.Text, nullable=False),
     sa.Column("issuer", sa.Text, nullable=False),
@@ -44,7 +44,8 @@ identifier = sa.Table(
     sa.Index(
         "ix_identifier_moved",
         "identifier_id",
-        sqlite_where=sa.text("moved"),
+        "person_id",
+        sqlite_where=sa.text("moved = 1"),
         postgresql_where=sa.text("moved"),
     ),
 )
@@ -52,7 +53,7 @@ identifier = sa.Table(
 link = sa.Table(
     "link",
     metadata,
-    sa.Column("link_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("link_id", BigId, primary_key=True, autoincrement=False),
     sa.Column("brand_id", sa.BigInteger, nullable=False),
     sa.Column("a", sa.BigInteger, nullable=False),
     sa.Column("b", sa.BigInteger, nullable=False),
@@ -80,7 +81,7 @@ link = sa.Table(
 person = sa.Table(
     "person",
     metadata,
-    sa.Column("person_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("person_id", BigId, primary_key=True, autoincrement=False),
     sa.Column("brand_id", sa.BigInteger, nullable=False),
     sa.Column("public_id", sa.Text, nullable=False, unique=True),
     sa.Column("root_identifier_id", sa.BigInteger, nullable=False),  # see identifier.root_of
@@ -88,6 +89,13 @@ person = sa.Table(
     sa.Column("active", sa.Boolean, nullable=False),  # holds at least one identifier now
     sa.Column("home_store", sa.Text, nullable=True),
     sa.Column("owner_staff", sa.Text, nullable=True),
+    sa.Index(
+        "ix_person_visible",
+        "brand_id",
+        "person_id",
+        sqlite_where=sa.text("active = 1"),
+        postgresql_where=sa.text("active"),
+    ),
     sa.Index(
         "ix_person_home_store",
         "brand_id",
@@ -116,6 +124,7 @@ identifier_home = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.CheckConstraint("kind IN ('store', 'staff')", name="kind"),
+    sqlite_with_rowid=False,
 )
 
 # Values of one brand that identify nobody: a store's own phone, a demonstrator's account.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from quanyu.storage.schema import Instant, metadata
+from quanyu.storage.schema import BigId, Instant, metadata
 
 # One row per identifier and trait. `op` says how the value came to be, see `traits`.
 trait = sa.Table(
@@ -29,6 +29,7 @@ trait = sa.Table(
         sqlite_where=sa.text("hash IS NOT NULL"),
         postgresql_where=sa.text("hash IS NOT NULL"),
     ),
+    sqlite_with_rowid=False,
 )
 
 tag = sa.Table(
@@ -51,12 +52,13 @@ tag_assignment = sa.Table(
     sa.Column("identifier_id", sa.BigInteger, primary_key=True, autoincrement=False, index=True),
     sa.Column("at", Instant, nullable=False),
     sa.Column("assigned_by", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 identifier_stat = sa.Table(
     "identifier_stat",
     metadata,
-    sa.Column("identifier_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("identifier_id", BigId, primary_key=True, autoincrement=False),
     sa.Column("brand_id", sa.BigInteger, nullable=False),
     sa.Column("orders", sa.BigInteger, nullable=False),
     sa.Column("amount", sa.BigInteger, nullable=False),

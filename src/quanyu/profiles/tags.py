@@ -61,7 +61,7 @@ def all_tags(tx: sa.Connection, scope: Scope, identity: Identity) -> list[Tag]:
         sa.select(tag_assignment.c.tag_id, sa.func.count(holders.c.person_id.distinct()).label("people"))
         .join_from(tag, tag_assignment, tag_assignment.c.tag_id == tag.c.tag_id)
         .join(holders, holders.c.identifier_id == tag_assignment.c.identifier_id)
-        .where(tag.c.brand_id == scope.brand_id, holders.c.person_id.in_(identity.visible_people(scope)))
+        .where(tag.c.brand_id == scope.brand_id, identity.sees(scope, holders.c.person_id))
         .group_by(tag_assignment.c.tag_id)
         .subquery()
     )

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
 from quanyu.events.contracts import NativeIdentifier
-from quanyu.identity import decisions, homes, people, sequences
+from quanyu.identity import decisions, everything, homes, people, sequences
 from quanyu.identity.contracts import (
     LINK_STATUS,
     Decided,
@@ -21,6 +21,7 @@ from quanyu.identity.contracts import (
     Home,
     IdentifierView,
     PersonRef,
+    PolicyPreview,
     Resolved,
 )
 from quanyu.identity.errors import (
@@ -392,6 +393,31 @@ class Identity:
     def policies(self) -> tuple[Policy, ...]:
         """The policies in force, strongest first."""
         return self.book.policies
+
+    def policy(self, namespace: str) -> Policy:
+        """The policy of a namespace. Raises Invalid when there is none."""
+        found = self.book.get(namespace)
+        if found is None:
+            raise value_refused(namespace, "unknown_namespace")
+        return found
+
+    def preview_policies(self, scope: Scope, changes: Sequence[Policy]) -> PolicyPreview:
+        """What exchanging these policies would do to the brand's people: counts and examples; nothing is written.
+
+        With no changes it is the check that resolving batch by batch led to the same people as everything at once.
+        """
+        with self.state.read() as tx:
+            whole = everything.load(tx, scope.brand_id)
+            found = everything.compare(whole, everything.decide(whole, self.book.replaced(changes)))
+            return PolicyPreview(
+                found.people_before,
+                found.people_after,
+                found.merged,
+                found.split,
+                found.demoted,
+                decisions.public_ids(tx, found.merged_examples),
+                decisions.public_ids(tx, found.split_examples),
+            )
 
     def block(self, caller: Caller, values: Sequence[tuple[str, str]], reason: str) -> int:
         """Values (namespace, value) that identify nobody in this brand: a store's phone. How many were new.

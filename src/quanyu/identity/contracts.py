@@ -146,3 +146,18 @@ class Home:
     value: str
     at: int
     declared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPreview:
+    """What a change of policies would do: `merged` people become part of another, `split` ones fall apart,
+    `demoted` identifiers would identify nobody any more; examples are public ids as they are now.
+    """
+
+    people_before: int
+    people_after: int
+    merged: int
+    split: int
+    demoted: int
+    merged_examples: tuple[str, ...]
+    split_examples: tuple[str, ...]

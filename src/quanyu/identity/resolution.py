@@ -37,6 +37,8 @@ ACCEPTED, REFUSED, DEMOTED, DENIED = 1, 2, 3, 4
 # link.decision: what a person decided, 0 if nobody did
 UNDECIDED, ACCEPT, DENY = 0, 1, -1
 
+_COUNTERS = 1 << 26  # 256 MB of them at a time
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -122,13 +124,7 @@ def settle(evidence: Evidence, kinds: Kinds) -> Settled:
     cluster = clusters(n, a[usable], b[usable])
 
     order = canonical_order(evidence, usable)
-    part, accepted, because = join(
-        n,
-        a[order],
-        b[order],
-        evidence.decision[order] == ACCEPT,
-        *_slots(evidence.kind, kinds),
-    )
+    part, accepted, because = _join_in_turn(cluster, order, evidence, kinds)
     status = np.full(a.size, DEMOTED, np.int8)
     status[denied] = DENIED
     status[order] = np.where(accepted, ACCEPTED, REFUSED)
@@ -192,6 +188,28 @@ def canonical_order(evidence: Evidence, usable: Bools) -> I64:
         evidence.decision[at] == ACCEPT,
     )
     return at[np.lexsort(keys)]
+
+
+def _join_in_turn(cluster: I64, order: I64, evidence: Evidence, kinds: Kinds) -> tuple[I64, Bools, I32]:
+    """`join`, some whole clusters at a time: its counters are a table of identifiers by kinds."""
+    n = cluster.size
+    slot, cap, kind = _slots(evidence.kind, kinds)
+    a, b, forced = evidence.a[order], evidence.b[order], evidence.decision[order] == ACCEPT
+    if n * max(cap.size, 1) <= _COUNTERS:
+        return join(n, a, b, forced, slot, cap, kind)
+    turn_of_position = np.arange(n) * cap.size // _COUNTERS
+    turn = turn_of_position[cluster]  # clusters are named for their smallest position, so none is torn apart
+    part, accepted, because = np.arange(n), np.ones(a.size, np.bool_), np.full(a.size, -1, np.int32)
+    local = np.empty(n, np.int64)
+    link_turn = turn[a]
+    for number in range(int(turn_of_position[-1]) + 1):
+        members = np.flatnonzero(turn == number)
+        local[members] = np.arange(members.size)
+        mine = np.flatnonzero(link_turn == number)
+        found = join(members.size, local[a[mine]], local[b[mine]], forced[mine], slot[members], cap, kind)
+        part[members] = members[found[0]]
+        accepted[mine], because[mine] = found[1], found[2]
+    return part, accepted, because
 
 
 def _slots(kind: I32, kinds: Kinds) -> tuple[I32, I32, I32]:

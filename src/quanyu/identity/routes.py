@@ -1,6 +1,7 @@
 """Routes of identity: the policies, and what people decide about links and people."""
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -99,6 +100,28 @@ class BlockedOut(BaseModel):
     blocked: int
 
 
+class PolicyChangeIn(_Strict):
+    """What would be different about a policy; fields left out stay."""
+
+    namespace: str = Field(max_length=40)
+    strength: int = Field(1, ge=1, le=999)
+    max_per_person: int | None = Field(None, ge=1)
+    max_people: int = Field(1, ge=1)
+    over_limit: Literal["refuse", "demote", "flag"] = "refuse"
+
+
+class PolicyPreviewOut(BaseModel):
+    """What the change would do; examples are people as they are now."""
+
+    people_before: int
+    people_after: int
+    merged: int
+    split: int
+    demoted: int
+    merged_examples: list[str]
+    split_examples: list[str]
+
+
 def _decided(found: Decided) -> LinkDecided:
     return LinkDecided(
         link_id=found.link_id,
@@ -137,6 +160,23 @@ def router(identity: Identity, guard: Guard) -> APIRouter:
                 )
             )
         return PolicyList(items=items, total=len(items))
+
+    @routes.post("/identity/policies/preview", summary="What a change of a policy would do to the people")
+    def preview_identity_policy(
+        body: PolicyChangeIn, caller: Annotated[Caller, Depends(guard.permit("settings.write"))]
+    ) -> PolicyPreviewOut:
+        policy = identity.policy(body.namespace)
+        changes = body.model_dump(exclude={"namespace"}, exclude_unset=True)
+        found = identity.preview_policies(caller.scope, [replace(policy, **changes)])
+        return PolicyPreviewOut(
+            people_before=found.people_before,
+            people_after=found.people_after,
+            merged=found.merged,
+            split=found.split,
+            demoted=found.demoted,
+            merged_examples=list(found.merged_examples),
+            split_examples=list(found.split_examples),
+        )
 
     @routes.post("/identity/blocked-values", status_code=201, summary="Name values that identify nobody")
     def block_identity_values(

@@ -228,7 +228,7 @@ said_strategy = st.lists(
 
 
 @given(said_strategy, st.lists(st.integers(1, 12), min_size=0, max_size=3), st.sampled_from([(1, 2), (1, 3), (2, 4)]))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_sql_and_function_agree_through_merges_and_splits(
     state: State,
     identity: Identity,

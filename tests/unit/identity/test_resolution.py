@@ -6,9 +6,11 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quanyu.identity import resolution
 from quanyu.identity.policies import POLICIES, Policy, PolicyBook
 from quanyu.identity.resolution import Evidence, Kinds, Settled, settle
 from quanyu.kernel.label import same
@@ -238,3 +240,13 @@ def test_every_namespace_of_the_design_has_a_policy() -> None:
         "household",
         "anonymous_id",
     }
+
+
+@given(graphs(), st.integers(5, 40))
+@settings(max_examples=150)
+def test_joining_in_turns_changes_nothing(graph: tuple[list[Node], list[Link], frozenset[Node]], counters: int) -> None:
+    nodes, links, blocked = graph
+    at_once, _ = kernel(nodes, links, TIGHT, blocked)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resolution, "_COUNTERS", counters)
+        assert kernel(nodes, links, TIGHT, blocked)[0] == at_once

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from quanyu.identity.api import Identity
+from quanyu.identity.contracts import Home
 from quanyu.identity.policies import Policy, PolicyBook
 from quanyu.identity.tables import identifier, link, person
 from quanyu.kernel.clock import ManualClock, micros
+from quanyu.kernel.errors import NotFound
 from quanyu.kernel.ids import SeededIds
 from quanyu.kernel.label import same
 from quanyu.storage.outbox import take
@@ -71,7 +74,7 @@ def expected(events: list[Event], vault: Vault, brand_id: int, book: PolicyBook)
 
 
 @given(events_strategy, st.randoms(use_true_random=False), st.integers(1, 6))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_any_order_in_any_batches_gives_the_oracle_s_people(
     state: State,
     vault: Vault,
@@ -98,10 +101,13 @@ def test_any_order_in_any_batches_gives_the_oracle_s_people(
             tx.execute(sa.select(person.c.person_id).where(person.c.brand_id == brand_id, person.c.active)).scalars()
         )
     assert active == held
+    everything = identity.preview_policies(caller(brand_id).scope, [])
+    assert (everything.merged, everything.split, everything.demoted) == (0, 0, 0)
+    assert everything.people_before == everything.people_after == len(held)
 
 
 @given(events_strategy, st.data())
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_merge_then_deny_leaves_every_identifier_with_the_person_it_had(
     state: State, vault: Vault, clock: ManualClock, ids: SeededIds, events: list[Event], data: st.DataObject
 ) -> None:
@@ -230,3 +236,35 @@ def test_a_batch_of_two_brands_is_resolved_brand_by_brand(identity: Identity, st
     with state.write() as tx:
         resolved = identity.resolve(tx, pa.concat_tables([one, two, one]))
     assert resolved.person_id.tolist() == [1, 2, 1]
+
+
+def test_a_policy_change_is_previewed_with_counts_and_examples_and_writes_nothing(
+    identity: Identity, state: State
+) -> None:
+    shared = ("phone", "13912340009")
+    load(identity, [Event(i, (("member_no", f"M{i}"), shared)) for i in range(1, 4)])
+    before = people(state)
+    scope = caller().scope
+    wider = identity.preview_policies(scope, [replace(identity.policy("member_no"), max_per_person=3)])
+    assert (wider.people_before, wider.people_after, wider.merged, wider.split) == (3, 1, 2, 0)
+    assert len(wider.merged_examples) == 3
+    tighter = identity.preview_policies(scope, [replace(identity.policy("phone"), max_people=2)])
+    assert (tighter.people_after, tighter.demoted, tighter.merged) == (3, 1, 0)
+    assert people(state) == before
+    assert identity.preview_policies(caller(2).scope, []).people_before == 0
+
+
+def test_a_guide_decides_only_about_people_they_own(identity: Identity, state: State) -> None:
+    shared = ("phone", "13912340009")
+    load(identity, [Event(i, (("member_no", f"M{i}"), shared)) for i in (1, 2)])
+    with state.write() as tx:
+        identity.set_homes(tx, [Home(1, "staff", "G1", 5, True)])
+        refused = tx.execute(sa.select(link.c.link_id).where(link.c.status == 2)).scalar_one()
+        publics = list(tx.execute(sa.select(person.c.public_id).order_by(person.c.person_id)).scalars())
+    guide = caller(staff_id="G1")
+    assert identity.person_of(publics[0], guide.scope).owner_staff == "G1"
+    with pytest.raises(NotFound):
+        identity.accept(guide, refused, "mine now")
+    with pytest.raises(NotFound):
+        identity.merge(guide, publics, "mine now")
+    assert identity.accept(caller(), refused, "one household").people_after == 1

@@ -99,7 +99,7 @@ operation = st.one_of(
     st.booleans(),
     st.integers(1, 4),
 )
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_sql_and_python_agree_on_present_values(
     state: State,
     identity: Identity,

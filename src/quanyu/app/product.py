@@ -26,6 +26,7 @@ from quanyu.sdk import outbound
 from quanyu.storage.engine import Dimension, DuckDBEngine
 from quanyu.storage.history import History
 from quanyu.storage.state import State
+from quanyu.storage.streams import EventStreams
 from quanyu.storage.vault import Vault, load_master_key
 
 
@@ -73,7 +74,8 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
     record_events = EventRecorder(state, events)
     made_sources = MadeSources(events, access.brands)
     identity = Identity(state, vault, clock, ids, access.audit)
-    engine = DuckDBEngine(history, EVENT_SCHEMA, moved=Dimension(identity.moved, identity.moved_token))
+    moved = Dimension(identity.moved, identity.moved_token)
+    engine = DuckDBEngine(history, EVENT_SCHEMA, moved=moved)
     consent = Consent(state, identity, clock, access.audit)
     commerce = Commerce(state, clock)
     for name, dimension in commerce.dimensions().items():
@@ -103,6 +105,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         consents=consent,
         brand_scope=scope_of,
         options={**commerce.options(), **profile_options(profiles)},
+        streams=EventStreams(history, moved),
     )
     # Profiles lie below audiences and learn from them who belongs to a condition tree.
     profiles.evaluate = lambda tree, scope: audiences.evaluate(audiences.check(tree, scope), clock.now(), scope)

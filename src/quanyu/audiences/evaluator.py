@@ -136,7 +136,7 @@ def _fast(
     streams: EventStreams, wanted: Sequence[EventAggregate], scope: Scope, cancelled: Cancelled
 ) -> dict[Primitive, BitMap]:
     """What streams can answer, each condition on a thread of its own."""
-    if not wanted or not streams.ready() or cancelled():
+    if not wanted or cancelled() or not streams.follow():
         return {}
     answers = _POOL.map(lambda aggregate: fast_sets.people(streams, scope, aggregate), wanted)
     return {p: members for p, members in zip(wanted, answers, strict=True) if members is not None}

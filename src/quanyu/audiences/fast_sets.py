@@ -25,8 +25,6 @@ from quanyu.storage.streams import U32, EventStreams, Slice
 
 # Columns of few values. A property is decoded from its JSON text once per distinct text.
 _COLUMNS = frozenset({"channel", "store_id", "staff_id", "touchpoint", "currency", "source"})
-_MOST_VALUES = 20_000
-_MOST_SHARE = 0.05
 _EVERY: Any = np.zeros(0, dtype=np.bool_)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -73,7 +71,7 @@ def _by_amount(slices: Sequence[Slice], holder: U32, scope: Scope, aggregate: Ev
             kernels.count_days(one.anchor, holder, keep, number, last, days)
         return from_mask((days > 0) & (days >= low) & (days <= high))
     small = low <= 255 and (high == math.inf or high < 255)
-    counted = np.zeros(size, dtype=np.uint8 if small else np.uint32)
+    counted: npt.NDArray[Any] = np.zeros(size, dtype=np.uint8 if small else np.uint32)
     for one, keep in _kept(slices, scope, aggregate):
         kernels.count_rows(one.anchor, holder, keep, counted)
     return from_mask((counted > 0) & (counted >= max(low, 1)) & (counted <= high))
@@ -131,13 +129,12 @@ def _both(one: Keep, other: Keep) -> Keep:
 
 
 def _filtered(one: Slice, column: str, key: str | None, passes: Passes) -> Keep:
-    codes, values = one.texts(column)
-    if len(values) > max(_MOST_VALUES, _MOST_SHARE * codes.size) or (key and len(values) > _MOST_VALUES):
+    coded = one.texts(column)
+    if coded is None:
         raise _Declined
+    codes, values = coded
     allowed = np.fromiter((passes(_property(text, key) if key else text) for text in values), np.bool_, len(values))
-    if codes.size == 0:
-        return _EVERY
-    kept: Keep = allowed[codes]
+    kept: Keep = np.take(allowed, codes)
     return kept
 
 

@@ -24,7 +24,7 @@ _KEPT = 256
 _PATCHED = 20_000
 # Transactions commit in another order than they took their numbers: what lies this far back is looked at again.
 _SETTLING = 1_000
-_NEW_PEOPLE_SETTLING = 100_000
+_NEW_PEOPLE_SETTLING = 5_000
 
 
 @dataclass(frozen=True, slots=True)

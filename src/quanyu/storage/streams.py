@@ -30,6 +30,7 @@ I32 = npt.NDArray[np.int32]
 _MOST_ROWS = 250_000_000
 _SMALL_FILE = 200_000
 _MOST_PARTS = 16
+_MOST_VALUES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,13 @@ class Slice:
         order = self._part.order
         return column[self._start : self._end] if order is None else column[order[self._start : self._end]]
 
-    def texts(self, column: str) -> tuple[I32, list[str | None]]:
-        """A text column of the rows as codes into its distinct values; kept. The last value stands for null."""
+    def texts(self, column: str) -> tuple[I32, list[str | None]] | None:
+        """A text column of the rows as codes into its distinct values (the last one is null); kept.
+
+        None for a column of too many values to be worth it.
+        """
         codes, values = self._part.coded(column)
-        return codes[self._start : self._end], values
+        return (codes[self._start : self._end], values) if values else None
 
 
 @dataclass(slots=True)
@@ -88,12 +92,15 @@ class Part:
         return _read(self.files, [name]).column(name).combine_chunks()
 
     def coded(self, name: str) -> tuple[I32, list[str | None]]:
-        """A text column in sorted order, as codes into its distinct values (the last one is null)."""
+        """A text column in sorted order, as codes into its distinct values (the last is null); none: too many."""
         known = self._codes.get(name)
         if known is None:
             encoded = self.column(name).dictionary_encode()
             if isinstance(encoded, pa.ChunkedArray):
                 encoded = encoded.combine_chunks()
+            if len(encoded.dictionary) > _MOST_VALUES:
+                self._codes[name] = (np.zeros(0, np.int32), [])
+                return self._codes[name]
             values: list[str | None] = [*encoded.dictionary.to_pylist(), None]
             codes = encoded.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False).astype(np.int32)
             known = self._codes[name] = (codes if self.order is None else codes[self.order], values)
@@ -116,8 +123,8 @@ class EventStreams:
         self._changes = 0
         self._holders: tuple[str, U32] | None = None
 
-    def ready(self) -> bool:
-        """Whether the newest version is small enough to be kept in memory."""
+    def follow(self) -> bool:
+        """Look at the newest version of history; whether it is small enough to be kept in memory."""
         with self._lock:
             self._follow()
             return self._fits
@@ -125,9 +132,11 @@ class EventStreams:
     def slices(
         self, brand: str, names: Sequence[str], first_day: str | None, last_day: str | None
     ) -> list[Slice] | None:
-        """The rows of the names (all if none) on the days, in order of days; None where streams cannot say it."""
+        """The rows of the names (all if none) on the days, in order of days; None where streams cannot say it.
+
+        Of the version that `follow` last saw, so that several conditions of one question see the same.
+        """
         with self._lock:
-            self._follow()
             if not self._fits:
                 return None
             found: list[Slice] = []

@@ -148,7 +148,7 @@ export function Canvas() {
     }
   };
 
-  const tidy = () => change((now) => place(now, arrange(now, counted)));
+  const tidy = () => change((now) => place(now, arrange(now)));
   return (
     <div className="jc" ref={frame} onKeyDown={onKeyDown} data-testid="canvas">
       <ReactFlow<StepNode, WayEdgeType>

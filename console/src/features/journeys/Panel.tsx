@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { say } from "@/shared/api";
 import { integer } from "@/shared/format";
-import { suppressedOf, useNodeCounts } from "./counts";
+import { suppressedOf, useCounts, useNodeCounts } from "./counts";
 import { useEditing } from "./editing";
 import { BranchForm, GoalForm, SendForm, TriggerForm, WaitForm } from "./forms";
 import { configure, connect, disconnect, duplicateNode, edgeAt, nodeOf, portsOf, removeNodes, targetsOf } from "./graph";
@@ -135,10 +135,12 @@ const SHOWN: PeopleState[] = ["entered", "waiting", "sent", "accepted", "deliver
 function Numbers({ node }: { node: JourneyNode }) {
   const { t } = useTranslation("journeys");
   const { openPeople, journeyId } = useEditing();
-  const report = useNodeCounts(node.id);
-  if (!report) return null;
+  const found = useNodeCounts(node.id);
+  const reached = useCounts((counts) => counts.reached);
+  if (!found) return null;
+  const report = node.kind === "goal" ? { ...found, converted: reached } : found;
   const states = node.kind === "send" ? SHOWN : node.kind === "goal" ? (["entered", "waiting", "converted"] as PeopleState[]) : (["entered", "waiting"] as PeopleState[]);
-  const open = (state: PeopleState, reason: string | null = null) => openPeople({ nodeId: node.id, state, reason });
+  const open = (state: PeopleState, reason: string | null = null) => openPeople({ nodeId: node.kind === "goal" && state === "converted" ? null : node.id, state, reason });
   return (
     <section className="jx-section">
       <h3>{t("panel.numbers")}</h3>

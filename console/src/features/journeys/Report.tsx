@@ -52,7 +52,7 @@ function Totals({ report }: { report: Report }) {
       <div>
         <span>{t("report.exited")}</span>
         <b className="number">{integer(report.exited)}</b>
-        <small className="faint">{t("report.balance")}</small>
+        <small className="faint">{report.exits?.length ? report.exits.map((each) => `${say(each.label)} ${integer(each.count)}`).join(" · ") : t("report.balance")}</small>
       </div>
       <div>
         <span>{t("report.converted")}</span>
@@ -88,10 +88,11 @@ function Steps({ report }: { report: Report }) {
   };
   const cell = (id: string, kind: string, name: string, state: PeopleState, node: NodeReport) => {
     if (!applies(kind, state)) return <span className="jr-na" aria-label={t("report.notHere")}>·</span>;
-    const count = node[state as "entered"];
+    const whole = kind === "goal" && state === "converted";
+    const count = whole ? report.goal_converted : node[state as "entered"];
     return (
       <>
-        <NumberButton count={count} label={`${name} ${t(`states.${state}`)}`} onClick={() => openPeople({ nodeId: id, state, reason: null })} testId={`report-${id}-${state}`} />
+        <NumberButton count={count} label={`${name} ${t(`states.${state}`)}`} onClick={() => openPeople({ nodeId: whole ? null : id, state, reason: null })} testId={`report-${id}-${state}`} />
         {["delivered", "read", "redeemed", "converted"].includes(state) && kind === "send" && node.sent ? <small className="faint number">{percent(count / node.sent, 0)}</small> : null}
       </>
     );

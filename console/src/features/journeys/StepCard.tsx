@@ -6,7 +6,7 @@ import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import { say } from "@/shared/api";
 import { integer, short } from "@/shared/format";
-import { useNodeCounts } from "./counts";
+import { useCounts, useNodeCounts } from "./counts";
 import { useEditing } from "./editing";
 import { edgeAt, insertAfter, nodeOf, portsOf } from "./graph";
 import { figuresOf, ICONS } from "./kinds";
@@ -110,10 +110,11 @@ function Figures({ id, kind }: { id: string; kind: Kind }) {
   const { t } = useTranslation("journeys");
   const { openPeople } = useEditing();
   const report = useNodeCounts(id);
+  const reached = useCounts((counts) => counts.reached);
   if (!report) return <div className="jn-figures" aria-hidden />;
   return (
     <div className="jn-figures">
-      {figuresOf(kind, report).map((figure) => (
+      {figuresOf(kind, report, reached).map((figure) => (
         <button
           type="button"
           key={figure.state}
@@ -122,7 +123,7 @@ function Figures({ id, kind }: { id: string; kind: Kind }) {
           data-testid={`count-${id}-${figure.state}`}
           onClick={(event) => {
             event.stopPropagation();
-            openPeople({ nodeId: id, state: figure.state, reason: null });
+            openPeople({ nodeId: kind === "goal" && figure.state === "converted" ? null : id, state: figure.state, reason: null });
           }}
         >
           <span>{t(`states.${figure.state}`)}</span>

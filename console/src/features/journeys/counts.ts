@@ -5,15 +5,19 @@ import type { NodeReport, Report } from "./types";
 interface Counts {
   nodes: Readonly<Record<string, NodeReport>>;
   edges: Readonly<Record<string, number>>;
+  /** People who reached the goal: a number of the journey, shown where the goal stands. */
+  reached: number;
   take: (report: Report | null) => void;
 }
 
 export const useCounts = create<Counts>((set) => ({
   nodes: {},
   edges: {},
+  reached: 0,
   take: (report) =>
     set((now) => ({
       nodes: keepEqual(now.nodes, Object.fromEntries((report?.nodes ?? []).map((node) => [node.node_id, node]))),
+      reached: report?.goal_converted ?? 0,
       edges: Object.fromEntries((report?.edges ?? []).map((edge) => [`${edge.from}.${edge.port}`, edge.count])),
     })),
 }));

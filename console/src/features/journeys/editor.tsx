@@ -17,7 +17,7 @@ import { ConflictDialog, EndDialog, PauseDialog, PublishDialog } from "./dialogs
 import { EditingContext, type Editing } from "./editing";
 import { EditorHead } from "./EditorHead";
 import { nodeOf, place } from "./graph";
-import { arrange, overlaps } from "./layout";
+import { arrange, isCramped } from "./layout";
 import { useCardWords } from "./naming";
 import { Palette } from "./Palette";
 import { NodePanel } from "./Panel";
@@ -47,8 +47,7 @@ const draftOf = (journey: Journey): Draft => ({ name: journey.name, graph: journ
 /** A draft from a template or an import may have all its nodes in one place: it is arranged once, when it is opened. */
 function opened(journey: Journey): Draft {
   const draft = draftOf(journey);
-  const counted = journey.version !== null;
-  return overlaps(draft.graph, counted) ? { ...draft, graph: place(draft.graph, arrange(draft.graph, counted)) } : draft;
+  return isCramped(draft.graph) ? { ...draft, graph: place(draft.graph, arrange(draft.graph)) } : draft;
 }
 
 export type EditorDialog = "publish" | "pause" | "end" | "settings" | null;
@@ -139,10 +138,10 @@ function Editor({ answer }: { answer: Answer<Journey> }) {
         return;
       }
       // A step put into a way needs room: everything is arranged again, which undo takes back together with it.
-      change(() => place(added.graph, arrange(added.graph, counted)));
+      change(() => place(added.graph, arrange(added.graph)));
       select(added.id);
     },
-    [draft.value.graph, change, counted, select],
+    [draft.value.graph, change, select],
   );
   const openPeople = useCallback((question: PeopleQuestion) => put({ people: [question.nodeId ?? "", question.state, question.reason ?? ""].join("~") }), [put]);
 

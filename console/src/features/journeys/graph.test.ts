@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addNode, appendNode, configure, connect, duplicateNode, inOrder, insertAfter, openPorts, place, portsOf, removeNodes, targetsOf, whyNot } from "./graph";
-import { arrange, CARD_WIDTH, firstView, heightOf, overlaps, SMALLEST_FIRST_ZOOM } from "./layout";
+import { arrange, CARD_WIDTH, firstView, heightOf, isCramped, SMALLEST_FIRST_ZOOM } from "./layout";
 import type { Config, Graph, Kind, Port, Settings } from "./types";
 import { check, join, stillTrue } from "./validation";
 
@@ -117,19 +117,19 @@ describe("checking", () => {
 
 describe("layout", () => {
   it("goes from top to bottom in reading order and overlaps nothing", () => {
-    const graph = place(sample(), arrange(sample(), true));
+    const graph = place(sample(), arrange(sample()));
     const at = new Map(graph.nodes.map((node) => [node.id, node.position]));
     for (const edge of graph.edges) expect(at.get(edge.to)!.y).toBeGreaterThanOrEqual(at.get(edge.from)!.y + heightOf(graph.nodes[0]!, true));
-    expect(overlaps(graph, true)).toBe(false);
+    expect(isCramped(graph)).toBe(false);
     const heap = new Map(graph.nodes.map((node) => [node.id, { x: 0, y: 0 }]));
-    expect(overlaps(place(graph, heap), true)).toBe(true);
+    expect(isCramped(place(graph, heap))).toBe(true);
     const rank = new Map(inOrder(graph).map((node, index) => [node.id, index]));
     for (const edge of graph.edges) expect(rank.get(edge.to)!).toBeGreaterThan(rank.get(edge.from)!);
   });
   it("first shows a readable size with the trigger in sight, however large the journey", () => {
     let graph = sample();
     for (let step = 0; step < 12; step += 1) graph = insertAfter(graph, "n1", "next", "wait").graph;
-    graph = place(graph, arrange(graph, true));
+    graph = place(graph, arrange(graph));
     const view = firstView(graph, true, { width: 900, height: 600 });
     const trigger = graph.nodes[0]!.position;
     expect(view.zoom).toBe(SMALLEST_FIRST_ZOOM);

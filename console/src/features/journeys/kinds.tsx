@@ -27,7 +27,7 @@ export interface Figure {
 }
 
 /** The numbers that matter at a node of this kind: at most four. */
-export function figuresOf(kind: Kind, report: NodeReport): Figure[] {
+export function figuresOf(kind: Kind, report: NodeReport, reached: number): Figure[] {
   const entered: Figure = { state: "entered", count: report.entered };
   const waiting: Figure = { state: "waiting", count: report.waiting, tone: "live" };
   switch (kind) {
@@ -39,7 +39,7 @@ export function figuresOf(kind: Kind, report: NodeReport): Figure[] {
         { state: "converted", count: report.converted, tone: "good" },
       ];
     case "goal":
-      return [entered, waiting, { state: "converted", count: report.converted, tone: "good" }];
+      return [entered, waiting, { state: "converted", count: reached, tone: "good" }];
     case "wait":
       return [entered, waiting];
     default:

@@ -6,19 +6,21 @@ import type { Graph, JourneyNode } from "./types";
 
 export const CARD_WIDTH = 272;
 export const SMALLEST_FIRST_ZOOM = 0.85;
-const GAP = { across: 40, down: 72 };
+const GAP = { across: 40, down: 56 };
+/** What a card is given, counts or not: a picture drawn before publishing still has room for them afterwards. */
+const ROOM = 128;
 
 /** A card's height: its head, and a row of counts once the journey has run. */
 export function heightOf(node: JourneyNode, counted: boolean): number {
-  return 72 + (counted && node.kind !== "exit" ? 56 : 0);
+  return counted && node.kind !== "exit" ? ROOM : 72;
 }
 
 /** Positions (top left corners) of every node. The same graph always gives the same picture. */
-export function arrange(graph: Graph, counted: boolean): Map<string, { x: number; y: number }> {
+export function arrange(graph: Graph): Map<string, { x: number; y: number }> {
   const plan = new dagre.graphlib.Graph();
   plan.setGraph({ rankdir: "TB", nodesep: GAP.across, ranksep: GAP.down, marginx: 0, marginy: 0 });
   plan.setDefaultEdgeLabel(() => ({}));
-  for (const node of graph.nodes) plan.setNode(node.id, { width: CARD_WIDTH, height: heightOf(node, counted) });
+  for (const node of graph.nodes) plan.setNode(node.id, { width: CARD_WIDTH, height: ROOM });
   // Exits in their order, so that "yes" is drawn left of "no".
   for (const node of graph.nodes)
     for (const port of portsOf(node)) {
@@ -34,15 +36,11 @@ export function arrange(graph: Graph, counted: boolean): Map<string, { x: number
   return positions;
 }
 
-/** Whether cards lie on each other, as those of a draft that was never arranged do. */
-export function overlaps(graph: Graph, counted: boolean): boolean {
+/** Whether cards lie on each other or leave no room for the arrow between them, as in a draft made elsewhere. */
+export function isCramped(graph: Graph): boolean {
+  const near = ROOM + GAP.down * 0.75;
   return graph.nodes.some((a, index) =>
-    graph.nodes.slice(index + 1).some(
-      (b) =>
-        Math.abs(a.position.x - b.position.x) < CARD_WIDTH - 8 &&
-        a.position.y < b.position.y + heightOf(b, counted) - 8 &&
-        b.position.y < a.position.y + heightOf(a, counted) - 8,
-    ),
+    graph.nodes.slice(index + 1).some((b) => Math.abs(a.position.x - b.position.x) < CARD_WIDTH + 8 && Math.abs(a.position.y - b.position.y) < near),
   );
 }
 

@@ -49,8 +49,8 @@ describe("counts", () => {
     const label = { zh: "", en: "" };
     const report = node(100, { sent: 60, read: 20, converted: 9, suppressed: [{ reason: "a", label, count: 30 }, { reason: "b", label, count: 4 }] });
     expect(suppressedOf(report)).toBe(34);
-    expect(figuresOf("send", report).map((each) => [each.state, each.count])).toEqual([["sent", 60], ["suppressed", 34], ["read", 20], ["converted", 9]]);
-    expect(figuresOf("wait", node(3, { waiting: 2 })).map((each) => each.state)).toEqual(["entered", "waiting"]);
+    expect(figuresOf("send", report, 0).map((each) => [each.state, each.count])).toEqual([["sent", 60], ["suppressed", 34], ["read", 20], ["converted", 9]]);
+    expect(figuresOf("wait", node(3, { waiting: 2 }), 0).map((each) => each.state)).toEqual(["entered", "waiting"]);
   });
 });
 

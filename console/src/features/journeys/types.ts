@@ -137,6 +137,7 @@ export interface Report {
   goal_converted: number;
   nodes: NodeReport[];
   edges: { from: string; port: Port; to: string; count: number }[];
+  exits?: { reason: string; label: Label; count: number }[];
   lift: Lift | null;
 }
 

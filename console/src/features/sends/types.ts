@@ -4,6 +4,9 @@ import type { Label } from "@/shared/api";
 export const STATUSES = ["intended", "claimed", "submitted", "accepted", "rejected", "unknown", "suppressed", "deferred", "held_out"] as const;
 export type SendStatus = (typeof STATUSES)[number];
 
+/** States in which the coupon of a message stands; in the others it was taken back with the message. */
+export const KEEPS_COUPON: ReadonlySet<SendStatus> = new Set(["intended", "claimed", "submitted", "accepted", "unknown", "deferred"]);
+
 export interface Send {
   effect_id: string;
   person: { person_id: string; name: string | null } | null;

@@ -109,7 +109,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
     )
     # Profiles lie below audiences and learn from them who belongs to a condition tree.
     profiles.evaluate = lambda tree, scope: audiences.evaluate(audiences.check(tree, scope), clock.now(), scope)
-    promotions = Promotions(state, clock, ids, identity, record_events)
+    promotions = Promotions(state, clock, ids, identity, record_events, access.audit)
     messaging = Messaging(
         state,
         vault,
@@ -123,6 +123,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         http=lambda: outbound.client(allow_private=settings.allow_private_urls),
         record_events=record_events,
         scope_of=scope_of,
+        audit=access.audit,
     )
     promotions.use_sends(messaging.effects_of_send)
     analytics = Analytics(
@@ -143,6 +144,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         messaging=messaging,
         promotions=promotions,
         scope_of=scope_of,
+        audit=access.audit,
     )
     audiences.used_by(journeys.used_audiences)
     return Product(

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
 from quanyu.audiences.contracts import AUDIENCE_CHANGED, UsedBy
 from quanyu.audiences.errors import TreeInvalid
@@ -59,8 +60,9 @@ class Journeys:
         messaging: Messaging,
         promotions: Promotions,
         scope_of: Callable[[int], Scope],
+        audit: Audit | None = None,
     ) -> None:
-        self._state, self._clock = state, clock
+        self._state, self._clock, self._audit = state, clock, audit
         self._people, self._audiences = people, audiences
         self._messaging, self._promotions = messaging, promotions
         self._scope_of = scope_of
@@ -128,6 +130,7 @@ class Journeys:
             settings = settings or ruled
             name = name or label.text(caller.language)
         made = self._journals.create(caller, name, graph or EMPTY, settings or {}, journey_id)
+        self._note(caller, "journey_created", made, name=name)
         return self._journals.view(caller.scope, made)
 
     def save(
@@ -174,14 +177,16 @@ class Journeys:
 
     def publish(self, caller: Caller, journey_id: str) -> JourneyView:
         """Publish the draft: people enter it from now on, those inside stay on theirs. Raises Invalid, Conflict."""
-        self._journals.publish(
+        version = self._journals.publish(
             caller, journey_id, self._references(caller.scope), lambda each: self._newest(caller.scope, each)
         )
+        self._note(caller, "journey_published", journey_id, version=version)
         return self._journals.view(caller.scope, journey_id)
 
     def pause(self, caller: Caller, journey_id: str, mode: PauseMode) -> JourneyView:
         """Pause: `stop_entry`, `freeze` (timers stand still) or `hold_sends` (timers run, messages wait)."""
         self._journals.pause(caller.scope, journey_id, mode)
+        self._note(caller, "journey_paused", journey_id, mode=mode)
         return self._journals.view(caller.scope, journey_id)
 
     def resume(self, caller: Caller, journey_id: str) -> JourneyView:
@@ -189,11 +194,13 @@ class Journeys:
         self._journals.resume(
             caller.scope, journey_id, lambda tx: self._messaging.wake(tx, journey_id, "journey_paused")
         )
+        self._note(caller, "journey_resumed", journey_id)
         return self._journals.view(caller.scope, journey_id)
 
     def end(self, caller: Caller, journey_id: str) -> JourneyView:
         """End for good: everybody leaves, nothing more is sent. Raises Conflict."""
         self._journals.end(caller.scope, journey_id)
+        self._note(caller, "journey_ended", journey_id)
         return self._journals.view(caller.scope, journey_id)
 
     # ---------------------------------------------------------------------------------------------------- numbers
@@ -242,6 +249,10 @@ class Journeys:
         return self._reporter.of_person(tx, scope, person_id)
 
     # ----------------------------------------------------------------------------------------------------- inside
+    def _note(self, caller: Caller, action: str, journey_id: str, **detail: Any) -> None:
+        if self._audit is not None:
+            self._audit.record(caller, action, journey_id, detail)
+
     def _from_audience(self, tx: sa.Connection, running: Running, audience_id: str, change: str) -> int:
         scope, now = self._scope_of(running.brand_id), self._clock.now()
         newest = self._newest(scope, audience_id)

@@ -9,6 +9,7 @@ import httpx
 import pyarrow as pa
 import sqlalchemy as sa
 
+from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
 from quanyu.kernel.clock import Clock
 from quanyu.kernel.ids import Ids
@@ -80,12 +81,14 @@ class Messaging:
         timing: Timing | None = None,
         uniform: Uniform | None = None,
         point: Point | None = None,
+        audit: Audit | None = None,
     ) -> None:
         timing = timing or Timing()
         uniform = uniform or uniform_of()
         self._state, self._clock = state, clock
         self._record_events = record_events
         self._journey_names: JourneyNames | None = None
+        self._audit = audit
         self._parts = Parts(people, consents, cards, coupons, vault, ids, scope_of, [], timing.lease)
         self.connections = Connections(state, clock, vault, plugins, http)
         self.templates = Templates(state, clock, ids)
@@ -216,6 +219,8 @@ class Messaging:
         """Settle a send whose outcome is unknown. Raises NotFound or Conflict."""
         with self._state.write() as tx:
             sends.resolve(tx, self._parts, caller.scope, effect_id, outcome, note, self._clock.now())
+            if self._audit is not None:
+                self._audit.record(caller, "send_resolved", effect_id, {"outcome": outcome, "note": note}, tx=tx)
         return self.send(caller.scope, effect_id)[0]
 
     def wake(self, tx: sa.Connection, journey_id: str, reason: str) -> int:
@@ -225,6 +230,11 @@ class Messaging:
             .where(effect.c.journey_id == journey_id, effect.c.status == "deferred", effect.c.reason == reason)
             .values(wake_at=self._clock.now())
         ).rowcount
+
+    def note(self, caller: Caller, action: str, subject: str, detail: dict[str, Any] | None = None) -> None:
+        """Write into the audit ledger what a caller changed: names of fields, never values."""
+        if self._audit is not None:
+            self._audit.record(caller, action, subject, detail or {})
 
     def close(self) -> None:
         """Stop the lanes."""

@@ -58,6 +58,7 @@ def _templates(routes: APIRouter, messaging: Messaging, guard: Guard) -> None:
         body: TemplateIn, response: Response, caller: Annotated[Caller, Depends(guard.permit("journeys.write"))]
     ) -> TemplateOut:
         made = messaging.templates.create(caller.scope, body.name, body.text, _card(body))
+        messaging.note(caller, "template_created", made.template_id, {"name": body.name})
         return _tagged(response, made)
 
     @routes.put("/templates/{template_id}", summary="Change a message template")
@@ -71,6 +72,7 @@ def _templates(routes: APIRouter, messaging: Messaging, guard: Guard) -> None:
         changed = messaging.templates.update(
             caller.scope, template_id, body.name, body.text, _card(body), revision_of(if_match)
         )
+        messaging.note(caller, "template_changed", template_id, {"name": body.name, "revision": changed.revision})
         return _tagged(response, changed)
 
 
@@ -144,6 +146,7 @@ def _connections(routes: APIRouter, messaging: Messaging, guard: Guard) -> None:
         body: ConnectionIn, caller: Annotated[Caller, Depends(guard.permit("settings.write"))]
     ) -> ConnectionOut:
         view = connections.create(caller.scope, body.kind, body.connection, body.name, body.config)
+        messaging.note(caller, "connection_created", body.connection, {"kind": body.kind})
         return connection_out(view, connections.plugins.get(view.kind))
 
     @routes.put("/connections/{connection}", summary="Change a connection")

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
 from quanyu.events.contracts import NativeEvent
 from quanyu.kernel.clock import Clock
@@ -38,13 +39,22 @@ _DEFINITION = [column for column in coupon_definition.c if column.name not in co
 class Promotions:
     """Coupons of every brand of this installation."""
 
-    def __init__(self, state: State, clock: Clock, ids: Ids, people: People, record_events: RecordEvents) -> None:
+    def __init__(
+        self,
+        state: State,
+        clock: Clock,
+        ids: Ids,
+        people: People,
+        record_events: RecordEvents,
+        audit: Audit | None = None,
+    ) -> None:
         self._state = state
         self._clock = clock
         self._ids = ids
         self._people = people
         self._record_events = record_events
         self._send_effects: SendEffects | None = None
+        self._audit = audit
 
     def use_sends(self, send_effects: SendEffects) -> None:
         """Learn from messaging (which lies above) which effects a send token names."""
@@ -86,6 +96,8 @@ class Promotions:
                         made_at=self._clock.now(),
                     )
                 )
+                if self._audit is not None:
+                    self._audit.record(caller, "coupon_defined", made, {"kind": kind, "value": value}, tx=tx)
         return self.definition(caller.scope, made)
 
     def definitions(self, scope: Scope) -> list[CouponDefinition]:
@@ -156,7 +168,11 @@ class Promotions:
         """
         with self._state.write() as tx:
             found = self._by_code(tx, caller.scope, given.code)
-            redemption.redeem(tx, caller, found.definition, given, key, self._clock.now())
+            fresh = redemption.redeem(tx, caller, found.definition, given, key, self._clock.now())
+            if fresh and self._audit is not None:
+                # Not the code: until it is redeemed it is worth money, and the ledger of coupons has it.
+                detail = {"coupon_id": found.definition.coupon_id, "order_id": given.order_id}
+                self._audit.record(caller, "coupon_redeemed", found.definition.coupon_id, detail, tx=tx)
             return self._by_code(tx, caller.scope, given.code)
 
     def publish_events(self, limit: int = 5000) -> int:

@@ -49,8 +49,8 @@ def redeem(
     given: Redemption,
     key: str,
     at: datetime,
-) -> None:
-    """Redeem `given` under the idempotency `key`, or do nothing if exactly this was done before.
+) -> bool:
+    """Redeem `given` under the idempotency `key`, or do nothing if exactly this was done before: whether it was new.
 
     Raises NotFound, Conflict (redeemed, expired, void, key reused) or Invalid (below the threshold).
     """
@@ -80,7 +80,7 @@ def redeem(
         ).one()
         if (before.code, before.order_id) != (given.code, given.order_id):
             raise idempotency_key_reused()
-        return
+        return False
     moved = tx.execute(
         sa.update(coupon)
         .where(coupon.c.code == given.code, coupon.c.status == "issued", coupon.c.expires_at > at)
@@ -95,6 +95,7 @@ def redeem(
         .where(coupon_definition.c.coupon_id == definition_of.coupon_id)
         .values(redeemed=coupon_definition.c.redeemed + 1)
     )
+    return True
 
 
 def _explain(tx: sa.Connection, code: str, at: datetime) -> None:

@@ -19,7 +19,7 @@ import { useCallback, useEffect, useMemo, useRef, useState, type DragEvent, type
 import { useTranslation } from "react-i18next";
 import { useEditing } from "./editing";
 import { addNode, connect, disconnect, nodeOf, place, portsOf, removeNodes, whyNot } from "./graph";
-import { arrange, CARD_WIDTH, firstView, heightOf, intoSight } from "./layout";
+import { arrange, CARD_WIDTH, firstView, heightOf, intoSight, portsInPlace } from "./layout";
 import { DRAG_TYPE } from "./Palette";
 import { StepCard, type StepNode } from "./StepCard";
 import { KINDS, type Kind, type Port } from "./types";
@@ -58,7 +58,7 @@ export function Canvas() {
     });
   }, [graph.nodes, selected, counted, titleOf, faults, setNodes, t]);
 
-  const shape = graph.nodes.map((node) => `${node.id}:${portsOf(node).join()}`).join(" ");
+  const shape = graph.nodes.map((node) => `${node.id}:${portsInPlace(graph, node).join()}`).join(" ");
   useEffect(() => updateInternals(shape.split(" ").map((part) => part.split(":")[0] ?? "")), [shape, counted, updateInternals]);
 
   const edges = useMemo<WayEdgeType[]>(

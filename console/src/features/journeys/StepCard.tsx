@@ -8,8 +8,9 @@ import { say } from "@/shared/api";
 import { integer, short } from "@/shared/format";
 import { useCounts, useNodeCounts } from "./counts";
 import { useEditing } from "./editing";
-import { edgeAt, insertAfter, nodeOf, portsOf } from "./graph";
+import { edgeAt, insertAfter, nodeOf } from "./graph";
 import { figuresOf, ICONS } from "./kinds";
+import { portsInPlace } from "./layout";
 import type { Kind, Port } from "./types";
 
 export type StepNode = Node<Record<string, never>, "step">;
@@ -22,7 +23,7 @@ export const StepCard = memo(function StepCard({ id, selected }: NodeProps<StepN
   const own = faults.get(id);
   const error = own?.errors[0];
   const warning = own?.warnings[0];
-  const ports = portsOf(node);
+  const ports = portsInPlace(graph, node);
   const title = titleOf(node);
   return (
     <div className={`jn jn-${node.kind}${selected ? " selected" : ""}${error ? " bad" : ""}`} data-testid={`node-${id}`}>

@@ -5,22 +5,24 @@ import { useTranslation } from "react-i18next";
 import { integer } from "@/shared/format";
 import { useEdgeCount } from "./counts";
 import { useEditing } from "./editing";
+import { turnOf } from "./layout";
 import { AddButton } from "./StepCard";
 import type { Port } from "./types";
 
 export type WayEdgeType = Edge<{ port: Port; named: boolean; shared: boolean }, "way">;
 
-export const WayEdge = memo(function WayEdge({ id, source, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, selected, data, markerEnd }: EdgeProps<WayEdgeType>) {
+export const WayEdge = memo(function WayEdge({ id, source, target, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, selected, data, markerEnd }: EdgeProps<WayEdgeType>) {
   const { t } = useTranslation("journeys");
-  const { readOnly, counted } = useEditing();
+  const { graph, readOnly, counted } = useEditing();
   const port = data?.port ?? "next";
   const count = useEdgeCount(source, port);
-  const [path, labelX, labelY] = getSmoothStepPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, borderRadius: 12 });
+  const turn = turnOf(graph, { from: source, to: target }, { x: sourceX, y: sourceY }, { x: targetX, y: targetY }, counted);
+  const [path] = getSmoothStepPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, borderRadius: 12, centerY: turn });
   const words = [data?.named ? t(`ports.${port}`) : "", counted && count !== undefined ? integer(count) : ""].filter(Boolean);
   // A chip hangs where its way runs alone: in the middle of a straight one, at the end of one of several that part,
   // at the beginning of one of several that meet.
   const straight = Math.abs(sourceX - targetX) < 2;
-  const [chipX, chipY] = straight ? [labelX, labelY] : data?.shared ? [sourceX, sourceY + 20] : [targetX, labelY];
+  const [chipX, chipY] = straight ? [sourceX, (sourceY + targetY) / 2] : data?.shared ? [sourceX, sourceY + 20] : [targetX, turn];
   return (
     <>
       <BaseEdge id={id} path={path} markerEnd={markerEnd} className={`jw jw-${port}${selected ? " selected" : ""}`} interactionWidth={24} />

@@ -35,8 +35,9 @@ export function useNodeCounts(nodeId: string): NodeReport | undefined {
   return useCounts((counts) => counts.nodes[nodeId]);
 }
 
+/** How many took a way; the report leaves out ways that nobody took. Undefined while there is no report of the node. */
 export function useEdgeCount(from: string, port: string): number | undefined {
-  return useCounts((counts) => counts.edges[`${from}.${port}`]);
+  return useCounts((counts) => counts.edges[`${from}.${port}`] ?? (counts.nodes[from] ? 0 : undefined));
 }
 
 export const suppressedOf = (node: NodeReport): number => node.suppressed.reduce((sum, each) => sum + each.count, 0);

@@ -1,8 +1,8 @@
 // Where nodes are drawn: ranks from top to bottom by dagre, and the first look at a canvas. Sizes are those of the
 // cards in journeys.css; text in a card is at least 13 px, so that it is readable (11 px) at the smallest first zoom.
 import dagre from "@dagrejs/dagre";
-import { portsOf } from "./graph";
-import type { Graph, JourneyNode } from "./types";
+import { edgeAt, nodeOf, portsOf } from "./graph";
+import type { Graph, JourneyNode, Port } from "./types";
 
 export const CARD_WIDTH = 272;
 export const SMALLEST_FIRST_ZOOM = 0.85;
@@ -42,6 +42,38 @@ export function isCramped(graph: Graph): boolean {
   return graph.nodes.some((a, index) =>
     graph.nodes.slice(index + 1).some((b) => Math.abs(a.position.x - b.position.x) < CARD_WIDTH + 8 && Math.abs(a.position.y - b.position.y) < near),
   );
+}
+
+/** A node's exits from left to right as they are drawn: where all lead somewhere, in the order of where they lead. */
+export function portsInPlace(graph: Graph, node: JourneyNode): Port[] {
+  const ports = portsOf(node);
+  const ends = new Map(ports.map((port) => [port, nodeOf(graph, edgeAt(graph, node.id, port)?.to)?.position.x]));
+  if ([...ends.values()].some((end) => end === undefined)) return ports;
+  return [...ports].sort((a, b) => (ends.get(a) as number) - (ends.get(b) as number));
+}
+
+interface Point {
+  x: number;
+  y: number;
+}
+
+/**
+ * The height at which an arrow turns aside, so that it passes no card on its way: halfway for neighbours; for a long
+ * one, right below where it begins or right above where it ends, whichever leaves the cards between alone.
+ */
+export function turnOf(graph: Graph, ends: { from: string; to: string }, source: Point, target: Point, counted: boolean): number {
+  const middle = (source.y + target.y) / 2;
+  const cards = graph.nodes.filter((node) => node.id !== ends.from && node.id !== ends.to);
+  const hits = (x1: number, y1: number, x2: number, y2: number): boolean =>
+    cards.some(
+      (card) =>
+        Math.min(x1, x2) < card.position.x + CARD_WIDTH + 6 &&
+        Math.max(x1, x2) > card.position.x - 6 &&
+        Math.min(y1, y2) < card.position.y + heightOf(card, counted) + 2 &&
+        Math.max(y1, y2) > card.position.y - 2,
+    );
+  const passes = (turn: number): boolean => hits(source.x, source.y, source.x, turn) || hits(source.x, turn, target.x, turn) || hits(target.x, turn, target.x, target.y);
+  return [middle, source.y + GAP.down / 2, target.y - GAP.down / 2].find((turn) => turn > source.y && turn < target.y && !passes(turn)) ?? middle;
 }
 
 export interface View {

@@ -4,9 +4,9 @@ import { delayOf, isFinal, step, type SaveState } from "./autosave";
 import { keepEqual, suppressedOf } from "./counts";
 import { roundUp, scaleOf } from "./interval";
 import { figuresOf } from "./kinds";
-import { intoSight } from "./layout";
+import { intoSight, portsInPlace, turnOf } from "./layout";
 import { countRules } from "./naming";
-import type { NodeReport } from "./types";
+import type { Graph, NodeReport } from "./types";
 
 const failure = (status: number) => new ApiError(status, "x", "x", null, [], null, {});
 
@@ -79,4 +79,27 @@ it("counts the conditions of a tree, not its groups", () => {
   const rule = (id: string) => ({ type: "rule" as const, id, predicate: "tag", params: {} });
   expect(countRules({ type: "group", id: "g1", op: "and", children: [rule("r1"), { type: "group", id: "g2", op: "or", children: [rule("r2"), rule("r3")] }] })).toBe(3);
   expect(countRules(undefined)).toBe(0);
+});
+
+describe("arrows", () => {
+  const at = (id: string, kind: "wait" | "exit" | "branch", x: number, y: number) => ({ id, kind, config: kind === "wait" ? { mode: "event" } : {}, position: { x, y } });
+  const graph: Graph = {
+    nodes: [at("a", "wait", 0, 0), at("b", "branch", -100, 184), at("c", "exit", 300, 368)],
+    edges: [
+      { id: "1", from: "a", port: "event", to: "c" },
+      { id: "2", from: "a", port: "timeout", to: "b" },
+    ],
+  };
+  it("leave a card on the side to which they lead", () => {
+    expect(portsInPlace(graph, graph.nodes[0]!)).toEqual(["timeout", "event"]);
+    expect(portsInPlace({ ...graph, edges: [] }, graph.nodes[0]!)).toEqual(["event", "timeout"]);
+  });
+  it("turn halfway between neighbours, and early where a card stands in the way", () => {
+    expect(turnOf(graph, { from: "a", to: "b" }, { x: 68, y: 128 }, { x: 36, y: 184 }, true)).toBe(156);
+    expect(turnOf(graph, { from: "a", to: "c" }, { x: 150, y: 128 }, { x: 436, y: 368 }, true)).toBe(156);
+  });
+  it("turn late where the way straight down is the free one", () => {
+    const moved: Graph = { ...graph, nodes: [graph.nodes[0]!, at("b", "branch", 320, 184), graph.nodes[2]!] };
+    expect(turnOf(moved, { from: "a", to: "c" }, { x: 150, y: 128 }, { x: 436, y: 368 }, true)).toBe(340);
+  });
 });

@@ -7,7 +7,6 @@ one slot per person; a row's exact instant is read only where a window or bound 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -129,27 +128,13 @@ def _both(one: Keep, other: Keep) -> Keep:
 
 
 def _filtered(one: Slice, column: str, key: str | None, passes: Passes) -> Keep:
-    coded = one.texts(column)
+    coded = one.texts(column) if key is None else one.property_texts(key)
     if coded is None:
         raise _Declined
     codes, values = coded
-    allowed = np.fromiter((passes(_property(text, key) if key else text) for text in values), np.bool_, len(values))
+    allowed = np.fromiter(map(passes, values), np.bool_, len(values))
     kept: Keep = np.take(allowed, codes)
     return kept
-
-
-def _property(document: str | None, key: str) -> str | None:
-    """The text of a property of a JSON document: `x`, `3`, `true`; None where it has none."""
-    if document is None:
-        return None
-    value = json.loads(document, parse_float=_float_text, parse_int=str).get(key)
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _float_text(text: str) -> str:
-    return repr(float(text))
 
 
 def _test(wanted: EventFilter) -> tuple[str, str | None, Passes]:

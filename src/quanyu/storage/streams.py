@@ -8,6 +8,7 @@ that array and no stream. `docs/decisions` and the audience benchmark say why: a
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,16 @@ class Slice:
         codes, values = self._part.coded(column)
         return (codes[self._start : self._end], values) if values else None
 
+    def property_texts(self, key: str) -> tuple[I32, list[str | None]] | None:
+        """The same for a property in the JSON of `properties`, as `engine.json_text` reads it; values may repeat."""
+        codes, documents = self._part.coded("properties")
+        if not documents:
+            return None
+        known = self._part.properties.get(key)
+        if known is None:
+            known = self._part.properties[key] = [_property(document, key) for document in documents]
+        return codes[self._start : self._end], known
+
 
 @dataclass(slots=True)
 class Part:
@@ -80,6 +91,7 @@ class Part:
     latest: int
     holders: tuple[U32, U32]  # distinct anchors, and whom the files say they belong to
     plain: bool  # every row with a person has an anchor
+    properties: dict[str, list[str | None]] = field(default_factory=dict)  # by key: of each distinct document
     _codes: dict[str, tuple[I32, list[str | None]]] = field(default_factory=dict)
 
     @property
@@ -282,6 +294,20 @@ def _part(day: str, files: tuple[str, ...]) -> Part:
         (distinct, people),
         not bool(np.any((anchor == 0) & (person > 0))),
     )
+
+
+def _property(document: str | None, key: str) -> str | None:
+    """The text of a property of a JSON document: `x`, `3`, `true`; None where it has none."""
+    if document is None:
+        return None
+    value = json.loads(document, parse_float=_float_text, parse_int=str).get(key)
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _float_text(text: str) -> str:
+    return repr(float(text))
 
 
 def _encoded(column: Any) -> Any:

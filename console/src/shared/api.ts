@@ -1,5 +1,6 @@
 // Calls to the product's API: session cookie, CSRF header, brand, language, and errors as people can read them.
 import i18next from "i18next";
+import type { PathFor } from "@/shared/schema";
 
 export interface FieldError {
   field: string;
@@ -103,27 +104,27 @@ export async function call<T>(method: string, path: string, options: Options = {
   return { data: (text ? JSON.parse(text) : undefined) as T, etag: answer.headers.get("etag") };
 }
 
-export async function get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
+export async function get<T>(path: PathFor<"get">, query?: Query, signal?: AbortSignal): Promise<T> {
   return (await call<T>("GET", path, { query, signal })).data;
 }
 
-export async function post<T>(path: string, body?: unknown, options: Options = {}): Promise<T> {
+export async function post<T>(path: PathFor<"post">, body?: unknown, options: Options = {}): Promise<T> {
   return (await call<T>("POST", path, { ...options, body })).data;
 }
 
-export async function put<T>(path: string, body: unknown, options: Options = {}): Promise<T> {
+export async function put<T>(path: PathFor<"put">, body: unknown, options: Options = {}): Promise<T> {
   return (await call<T>("PUT", path, { ...options, body })).data;
 }
 
-export async function patch<T>(path: string, body: unknown): Promise<T> {
+export async function patch<T>(path: PathFor<"patch">, body: unknown): Promise<T> {
   return (await call<T>("PATCH", path, { body })).data;
 }
 
-export async function remove(path: string): Promise<void> {
+export async function remove(path: PathFor<"delete">): Promise<void> {
   await call<void>("DELETE", path);
 }
 
-export function download(path: string, query?: Query): void {
+export function download(path: PathFor<"get">, query?: Query): void {
   location.assign(address(path, query));
 }
 

@@ -2,24 +2,12 @@
 import { Table, Tag } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { say, type Label } from "@/shared/api";
+import { say } from "@/shared/api";
 import { ago, integer, money } from "@/shared/format";
+import type { Schemas } from "@/shared/schema";
 import { MadeBadge } from "@/shared/ui";
 
-export interface Person {
-  person_id: string;
-  name: string | null;
-  phone: string | null;
-  home_store: { store_id: string; name: Label } | null;
-  owner_staff: string | null;
-  tags: { tag_id: string; name: Label }[];
-  identifiers: number;
-  orders: number;
-  amount: number;
-  currency: string;
-  last_seen_at: string | null;
-  made: boolean;
-}
+export type Person = Schemas["PersonOut"];
 
 export function PeopleTable({ people, loading }: { people: Person[]; loading?: boolean }) {
   const { t } = useTranslation("shell");

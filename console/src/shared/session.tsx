@@ -1,24 +1,12 @@
 // Who is signed in, in which brand, and what they may do.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, useContext, useState, type ReactNode } from "react";
-import { get, setBrand, setCsrf, type Label } from "@/shared/api";
+import { get, setBrand, setCsrf } from "@/shared/api";
 import { setTimeZone } from "@/shared/format";
+import type { Schemas } from "@/shared/schema";
 
-export interface Brand {
-  brand: string;
-  name: Label;
-  currency: string;
-  time_zone: string;
-}
-
-export interface Session {
-  user: { user_id: string; username: string; name: string; role: string; language: string };
-  brands: Brand[];
-  stores: string[] | null;
-  permissions: string[];
-  csrf: string;
-  product: { version: string; demo: boolean; sandbox_url: string | null };
-}
+export type Brand = Schemas["SessionBrand"];
+export type Session = Schemas["SessionOut"];
 
 interface Current extends Session {
   brand: Brand;

@@ -7,27 +7,12 @@ import { Link, useSearchParams } from "react-router";
 import { get, say, type Label, type Page as PageOf } from "@/shared/api";
 import { at, integer, money } from "@/shared/format";
 import { LoadMore } from "@/shared/lists";
+import type { Schemas } from "@/shared/schema";
 import { useSession } from "@/shared/session";
 import { Card, Empty, FilterBar, Loaded, MadeBadge, Page } from "@/shared/ui";
 import "./events.css";
 
-interface Event {
-  event_id: string;
-  source: string;
-  name: string;
-  label: Label;
-  occurred_at: string;
-  channel: string | null;
-  store: { store_id: string; name: Label | string } | null;
-  order_id: string | null;
-  effect_id: string | null;
-  amount: number | null;
-  currency: string | null;
-  items: { sku: string; name: Label | string | null; quantity: number | null }[];
-  properties: Record<string, unknown>;
-  person_id: string | null;
-  made: boolean;
-}
+type Event = Schemas["EventOut"];
 
 const KEYS = ["name", "store_id", "channel", "category", "from", "to", "order_id", "person_id"] as const;
 

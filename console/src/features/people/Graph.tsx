@@ -4,8 +4,14 @@ import type { Identifier, Link, PersonDetail } from "@/features/people/api";
 import { layout, NODE, type Spot } from "@/features/people/layout";
 import { say } from "@/shared/api";
 
-const STROKES: Record<Link["status"], { stroke: string; dash?: string }> = {
-  accepted: { stroke: "#5b8ff0" },
+interface Stroke {
+  stroke: string;
+  dash?: string;
+}
+
+const ACCEPTED: Stroke = { stroke: "#5b8ff0" };
+const STROKES: Record<string, Stroke> = {
+  accepted: ACCEPTED,
   refused: { stroke: "#d97706", dash: "5 4" },
   demoted: { stroke: "#94a3b8", dash: "2 4" },
   denied: { stroke: "#c2261f", dash: "6 5" },
@@ -17,7 +23,7 @@ export function Graph({ detail }: { detail: PersonDetail }) {
   const { t } = useTranslation("people");
   const { spots, width, height } = layout(detail.identifiers, detail.links);
   const known = new Map(detail.identifiers.map((item) => [item.identifier_id, item]));
-  const statuses = (Object.keys(STROKES) as Link["status"][]).filter((status) => detail.links.some((link) => link.status === status));
+  const shown = Object.entries(STROKES).filter(([status]) => detail.links.some((link) => link.status === status));
   return (
     <figure className="identity-figure">
       <div className="identity-scroll" tabIndex={0} role="region" aria-label={t("graph", { n: detail.identifiers.length })}>
@@ -31,10 +37,10 @@ export function Graph({ detail }: { detail: PersonDetail }) {
         </svg>
       </div>
       <figcaption className="identity-legend">
-        {statuses.map((status) => (
+        {shown.map(([status, style]) => (
           <span key={status}>
             <svg width="28" height="8" aria-hidden>
-              <line x1="0" y1="4" x2="28" y2="4" stroke={STROKES[status].stroke} strokeDasharray={STROKES[status].dash} strokeWidth="2" />
+              <line x1="0" y1="4" x2="28" y2="4" stroke={style.stroke} strokeDasharray={style.dash} strokeWidth="2" />
             </svg>
             {t(`statuses.${status}`)}
           </span>
@@ -56,7 +62,7 @@ function Edge({ link, a, b }: { link: Link; a: Spot | undefined; b: Spot | undef
     ? `M${start.x} ${start.y} C${start.x + bend} ${start.y} ${end.x + bend} ${end.y} ${end.x} ${end.y}`
     : `M${start.x} ${start.y} C${start.x + bend} ${start.y} ${end.x - bend} ${end.y} ${end.x} ${end.y}`;
   const middle = { x: (start.x + end.x) / 2 + (same ? 25 : 0), y: (start.y + end.y) / 2 };
-  const style = STROKES[link.status];
+  const style = STROKES[link.status] ?? ACCEPTED;
   return (
     <g>
       <title>{`${say(link.rule_label)} · ${t("times")} ${link.count}${link.reason ? ` · ${say(link.reason)}` : ""}`}</title>

@@ -1,90 +1,13 @@
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { get, post, put, type Label, type Page } from "@/shared/api";
 import type { Person } from "@/shared/people";
+import type { Schemas } from "@/shared/schema";
 
-export interface Identifier {
-  identifier_id: number;
-  namespace: string;
-  namespace_label: Label;
-  masked: string;
-  strength: number;
-  first_seen_at: string;
-  last_seen_at: string;
-  made: boolean;
-}
-
-export interface Link {
-  link_id: number;
-  a: number;
-  b: number;
-  rule: string;
-  rule_label: Label;
-  status: "accepted" | "refused" | "demoted" | "denied";
-  reason: Label | null;
-  first_at: string;
-  count: number;
-  event: { source: string; event_id: string; name: string | null } | null;
-}
-
-export interface Trait {
-  name: string;
-  label: Label;
-  value: unknown;
-  at: string;
-  source: string;
-  personal: boolean;
-  made: boolean;
-}
-
-export interface ConsentRow {
-  purpose: string;
-  purpose_label: Label;
-  channel: string;
-  channel_label: Label;
-  status: "granted" | "denied" | "unknown";
-  notice_version: string | null;
-  at: string | null;
-  source: string | null;
-  evidence: string | null;
-}
-
-export interface PersonDetail {
-  person: Person;
-  identifiers: Identifier[];
-  links: Link[];
-  traits: Trait[];
-  tags: { tag_id: string; name: Label | string }[];
-  consent: ConsentRow[];
-  stats: {
-    orders: number;
-    amount: number;
-    first_order_at: string | null;
-    last_order_at: string | null;
-    stores: { store_id: string; name: Label }[];
-    categories: { category_key: string; name: Label; amount: number }[];
-  };
-  audiences: { audience_id: string; name: string }[];
-  journeys: { journey_id: string; name: string; node: string | null; state: string }[];
-}
-
-export interface Event {
-  event_id: string;
-  source: string;
-  name: string;
-  label: Label;
-  occurred_at: string;
-  channel: string | null;
-  touchpoint: string | null;
-  store: { store_id: string; name: Label | string } | null;
-  staff_id: string | null;
-  order_id: string | null;
-  effect_id: string | null;
-  amount: number | null;
-  currency: string | null;
-  items: { sku: string; name: Label | string | null; quantity: number | null; unit_price: number | null; amount?: number | null }[];
-  properties: Record<string, unknown>;
-  made: boolean;
-}
+export type Identifier = Schemas["PersonIdentifier"];
+export type Link = Schemas["PersonLink"];
+export type ConsentRow = Schemas["PersonStanding"];
+export type PersonDetail = Schemas["PersonDetail"];
+export type Event = Schemas["EventOut"];
 
 export function usePeople(brand: string, q: string, tree: unknown) {
   return useInfiniteQuery({
@@ -124,18 +47,11 @@ export function useTags() {
   return useQuery({ queryKey: ["tags"], queryFn: ({ signal }) => get<Page<{ tag_id: string; name: Label; group: Label }>>("/tags", undefined, signal) });
 }
 
-export interface Decided {
-  people: string[];
-  people_before: number;
-  people_after: number;
-  identifiers_moved: number;
-}
-
 /** What denying a link would do, without doing it. */
 export function useDenyPreview(link: number | undefined) {
   return useQuery({
     queryKey: ["deny-preview", link],
-    queryFn: ({ signal }) => post<Decided>(`/identity/links/${link}/deny`, { reason: "" }, { query: { preview: true }, signal }),
+    queryFn: ({ signal }) => post<Schemas["LinkDecided"]>(`/identity/links/${link}/deny`, { reason: "" }, { query: { preview: true }, signal }),
     enabled: link !== undefined,
     gcTime: 0,
     staleTime: 0,

@@ -1,22 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { get, patch, post, put, remove, type Label, type Page } from "@/shared/api";
 import { useList } from "@/shared/lists";
+import type { PathFor, Schemas } from "@/shared/schema";
 import { useSession } from "@/shared/session";
 
 export const ROLES = ["owner", "operator", "analyst", "guide", "compliance"] as const;
 export type Role = (typeof ROLES)[number];
-
-export interface User {
-  user_id: string;
-  username: string;
-  name: string;
-  role: Role;
-  brands: string[];
-  stores: string[] | null;
-  staff_id: string | null;
-  active: boolean;
-  last_seen_at: string | null;
-}
 
 export interface UserFields {
   username: string;
@@ -28,15 +17,15 @@ export interface UserFields {
   password: string;
 }
 
-export interface ApiClient {
-  client_id: string;
-  name: string;
-  permissions: string[];
-  brands: string[];
-  key_hint: string;
-  active: boolean;
-  made_at: string;
-}
+export type User = Schemas["UserOut"];
+export type ApiClient = Schemas["ClientOut"];
+export type CheckStep = Schemas["CheckStep"];
+export type Connection = Schemas["ConnectionOut"];
+export type AuditEntry = Schemas["AuditOut"];
+export type Policy = Schemas["PolicyOut"];
+export type ConsentRow = Schemas["ConsentTally"];
+export type Setting = Schemas["SettingOut"];
+export type Status = Schemas["StatusOut"];
 
 /** The part of JSON Schema that a channel's configuration uses. */
 export interface SchemaField {
@@ -70,71 +59,7 @@ export interface Channel {
   capabilities: string[];
 }
 
-export interface Connection {
-  connection: string;
-  kind: string;
-  name: string;
-  label: Label;
-  enabled: boolean;
-  config: Record<string, unknown>;
-  status: { ok: boolean; message: Label; checked_at: string | null } | null;
-  sent_24h: number;
-}
-
-export interface CheckStep {
-  name: Label;
-  ok: boolean;
-  message: Label;
-}
-
-export interface AuditEntry {
-  audit_id: number | string;
-  at: string;
-  actor: { kind: string; id: string; name: string };
-  action: string;
-  subject: string;
-  detail: Record<string, unknown>;
-  count: number | null;
-  request_id: string | null;
-}
-
-export interface Policy {
-  namespace: string;
-  label: Label;
-  strength: string | number;
-  max_per_person: number | null;
-  max_people: number | null;
-  over_limit: string;
-  blocked: string[];
-  personal: boolean;
-}
-
-export interface ConsentRow {
-  purpose: string;
-  purpose_label?: Label;
-  channel: string;
-  channel_label?: Label;
-  granted: number;
-  denied: number;
-  unknown: number;
-}
-
-export interface Setting {
-  name: string;
-  value: unknown;
-  default: unknown;
-  help: Label;
-  source: "default" | "env" | "file";
-  secret: boolean;
-}
-
-export interface Status {
-  worker: { alive: boolean; last_beat_at: string | null; backlog_events: number; backlog_bytes: number; lag_seconds: number | null };
-  stores: { state: string; history_rows: number; history_bytes: number };
-  version: string;
-}
-
-function useRead<T>(name: string, path: string, options: { refetchInterval?: number } = {}) {
+function useRead<T>(name: string, path: PathFor<"get">, options: { refetchInterval?: number } = {}) {
   const { brand } = useSession();
   return useQuery({ queryKey: [name, brand.brand], queryFn: ({ signal }) => get<T>(path, undefined, signal), ...options });
 }

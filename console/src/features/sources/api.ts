@@ -1,48 +1,11 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { get, post, type Label, type Page } from "@/shared/api";
+import type { Schemas } from "@/shared/schema";
 
-export interface Source {
-  source: string;
-  name: Label;
-  kind: string;
-  protocol?: string[];
-  write_key: string | null;
-  accepted: number;
-  stored: number;
-  duplicate: number;
-  quarantined: number;
-  pending: number;
-  balanced: boolean;
-  last_event_at: string | null;
-  made: boolean;
-}
-
-export interface BookRow {
-  hour_at: string;
-  accepted: number;
-  stored: number;
-  duplicate: number;
-  quarantined: number;
-}
-
-export interface Held {
-  quarantine_id: string;
-  source: string;
-  received_at: string;
-  reason: string;
-  reason_label: Label;
-  detail: string;
-  where: string;
-  count: number;
-  excerpt: string;
-  status: "held" | "replayed" | "discarded";
-}
-
-export interface Status {
-  version: string;
-  worker: { alive: boolean; last_beat_at: string | null; backlog_events: number; backlog_bytes: number; lag_seconds: number };
-  stores: { state: string; history_rows: number; history_bytes: number };
-}
+export type Source = Schemas["SourceOut"];
+export type BookRow = Schemas["BookOut"];
+export type Held = Schemas["QuarantinedOut"];
+export type Status = Schemas["StatusOut"];
 
 export function useSources(brand: string) {
   return useQuery({ queryKey: ["sources", brand], queryFn: ({ signal }) => get<Page<Source>>("/sources", undefined, signal), refetchInterval: 5000 });

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import type { Identifier, Link } from "@/features/people/api";
+import { layout } from "@/features/people/layout";
+
+const identifier = (id: number, strength = 50) => ({ identifier_id: id, strength }) as Identifier;
+const link = (a: number, b: number, status: Link["status"] = "accepted") => ({ link_id: a * 100 + b, a, b, status }) as Link;
+
+describe("the picture of links", () => {
+  it("puts the best connected identifier first and its neighbours beside it", () => {
+    const { spots } = layout([identifier(1), identifier(2), identifier(3), identifier(4)], [link(1, 2), link(2, 3), link(2, 4)]);
+    const x = (id: number) => spots.get(id)?.x ?? Number.NaN;
+    expect(x(2)).toBe(0);
+    expect(new Set([x(1), x(3), x(4)]).size).toBe(1);
+    expect(x(1)).toBeGreaterThan(0);
+  });
+
+  it("keeps every identifier apart, lonely ones and those of other people included", () => {
+    const { spots, width, height } = layout([identifier(1), identifier(2), identifier(3)], [link(1, 2), link(2, 9, "refused")]);
+    expect([...spots.keys()].sort()).toEqual([1, 2, 3, 9]);
+    expect(new Set([...spots.values()].map((spot) => `${spot.x}/${spot.y}`)).size).toBe(4);
+    for (const spot of spots.values()) {
+      expect(spot.x).toBeLessThan(width);
+      expect(spot.y).toBeLessThan(height);
+      expect(spot.y).toBeGreaterThanOrEqual(0);
+    }
+  });
+
+  it("draws nothing for nobody", () => {
+    expect(layout([], []).spots.size).toBe(0);
+  });
+});

@@ -138,9 +138,10 @@ class _Processes:
         stats = httpx.get(f"{self._settings.sandbox_url}/sandbox/stats", timeout=30).json()
         if stats.get("customers"):
             return
-        for name in ("catalogue", "customers"):
+        for name, key in (("catalogue", "products"), ("customers", "customers")):
             rows = json.loads((self._folder / f"{name}.json").read_text(encoding="utf-8"))
-            httpx.post(f"{self._settings.sandbox_url}/sandbox/{name}", json=rows, timeout=120).raise_for_status()
+            address = f"{self._settings.sandbox_url}/sandbox/{name}"
+            httpx.post(address, json={key: rows}, timeout=120).raise_for_status()
 
     def _spawn(self, name: str, command: list[str], environment: dict[str, str]) -> None:
         with self._log(name).open("ab") as target:

@@ -178,6 +178,12 @@ class Analytics:
             scope, EventQuery(name=name, person_id=int(person.person_id)), cursor=cursor, limit=limit
         )
 
+    def bought(self, scope: Scope, person_id: int) -> tuple[list[str], list[tuple[str, Label, int]]]:
+        """What a visible person bought: store ids, and (category, name, amount), the largest first."""
+        stores, amounts = self._search.bought(scope, self._seen(scope), person_id, micros(self._clock.now()))
+        names = {c.category_key: c.name for c in self._commerce.list_categories(scope)}
+        return stores, [(key, names.get(key, Label(key, key)), amount) for key, amount in amounts.items()]
+
     def person_number(self, scope: Scope, public_id: str) -> int:
         """The inner number of a visible person. Raises NotFound."""
         return int(self._people.person_of(public_id, scope).person_id)

@@ -14,6 +14,7 @@ from pyroaring import BitMap
 
 from quanyu.access.contracts import Scope
 from quanyu.analytics.contracts import EventItem, EventName, EventPage, EventQuery, EventView
+from quanyu.analytics.definitions import ORDER
 from quanyu.analytics.rows import within
 from quanyu.events.contracts import event_label
 from quanyu.kernel.clock import from_micros
@@ -111,6 +112,21 @@ class EventSearch:
         lines = rows.select("source", "event_id", item=rows["items"].unnest())
         lines = lines.select("source", "event_id", sku=lines.item.sku).semi_join(wanted, "sku")
         return rows.semi_join(lines, ["source", "event_id"])
+
+    def bought(
+        self, scope: Scope, visible: BitMap | None, person_id: int, until: int
+    ) -> tuple[list[str], dict[str, int]]:
+        """The stores a person bought in, and amounts by category; in the caller's stores or where none was involved."""
+        paid = self.rows(scope, visible, EventQuery(name=ORDER, person_id=person_id), until)
+        stores = self._engine.run(paid.filter(paid.store_id.notnull()).select("store_id").distinct())
+        lines = paid.select(item=paid["items"].unnest())
+        lines = lines.select(sku=lines.item.sku, amount=lines.item.amount)
+        products = self._engine.dimension("products")
+        mine = products.filter(products.brand == scope.brand).select("sku", "category_key")
+        of_category = lines.inner_join(mine, "sku")
+        sums = of_category.group_by("category_key").aggregate(amount=of_category.amount.sum().coalesce(0))
+        found = self._engine.run(sums.order_by(sums.amount.desc(), sums.category_key)).to_pylist()
+        return sorted(stores.column(0).to_pylist()), {row["category_key"]: int(row["amount"]) for row in found}
 
     def names(self, scope: Scope, visible: BitMap | None, until: int) -> list[EventName]:
         """The names of events in the scope with how many there are, most first."""

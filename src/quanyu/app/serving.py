@@ -112,20 +112,17 @@ def _routers(product: Product, demo: bool) -> list[APIRouter]:
 def _person_parts(product: Product) -> PersonParts:
     """What contexts above profiles show on a person's page."""
 
-    def audiences(person_id: int, scope: Scope) -> list[tuple[str, str]]:
-        with product.state.read() as tx:
-            return [
-                (view.audience_id, view.name)
-                for view in product.audiences.list_audiences(scope)
-                if view.version is not None and person_id in product.audiences.members(tx, scope, view.audience_id)
-            ]
-
     def journeys(person_id: int, scope: Scope) -> list[tuple[str, str, str, str]]:
         with product.state.read() as tx:
             found = product.journeys.journeys_of(tx, scope, person_id)
         return [(one["journey_id"], one["name"], one["node"] or "", one["state"]) for one in found]
 
-    return PersonParts(audiences=audiences, journeys=journeys)
+    return PersonParts(
+        audiences=lambda person_id, scope: product.audiences.audiences_of(scope, person_id),
+        journeys=journeys,
+        stores=lambda person_id, scope: product.analytics.bought(scope, person_id)[0],
+        categories=lambda person_id, scope: product.analytics.bought(scope, person_id)[1],
+    )
 
 
 def _demo_login(product: Product) -> dict[str, str] | None:

@@ -365,6 +365,17 @@ class Audiences:
         with self._state.read() as tx:
             return page_of(self.members(tx, scope, audience_id, version, change), after, limit)
 
+    def audiences_of(self, scope: Scope, person_id: int) -> list[tuple[str, str]]:
+        """(audience_id, name) of the audiences whose newest version holds a person whom the scope may see."""
+        if person_id not in self._state_sets.visible(scope):
+            return []
+        with self._state.read() as tx:
+            return [
+                (one.audience_id, one.name)
+                for one in store.of_brand(tx, scope.brand_id)
+                if one.version is not None and person_id in store.members(tx, one.audience_id, one.version)
+            ]
+
     # ---------------------------------------------------------------------------------------------------- inside
     def _compute(self, scope: Scope, audience_id: str) -> StoredVersion:
         with self._state.read() as tx:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from pyroaring import BitMap
@@ -25,6 +25,7 @@ from quanyu.storage.state import State
 CONSUMER = "audiences"
 PEOPLE_MOVED = "people_moved"
 _NEWS = 500
+_PAUSE = timedelta(minutes=5)
 
 
 class Refresher:
@@ -43,6 +44,7 @@ class Refresher:
         self._clock = clock
         self._watermark = watermark
         self._brand_scope = brand_scope
+        self._failed: dict[str, datetime] = {}  # when to try again; a restart tries at once
 
     def refresh(self, stored: StoredAudience) -> StoredVersion | None:
         """Compute the set over the whole brand and store it; None when it equals the newest version."""
@@ -58,19 +60,22 @@ class Refresher:
         """Refresh what is due, at most `limit` audiences: (audience_id, what went wrong).
 
         daily: not computed yet on this brand-local day. live: the data has changed since it was computed. One that
-        fails does not hold up the others.
+        fails does not hold up the others and rests for five minutes.
         """
         now = self._clock.now()
         with self._state.read() as tx:
             daily, live = store.refreshed_by(tx, "daily"), store.refreshed_by(tx, "live")
         due = [a for a in live if self._old(a, now) or a.watermark != self._watermark(parse_tree(a.tree))]
         due += [a for a in daily if self._old(a, now)]
+        due = [a for a in due if self._failed.get(a.audience_id, now) <= now]
         done: list[tuple[str, QuanyuError | None]] = []
         for stored in due[:limit]:
             try:
                 self.refresh(stored)
+                self._failed.pop(stored.audience_id, None)
                 done.append((stored.audience_id, None))
             except QuanyuError as error:
+                self._failed[stored.audience_id] = now + _PAUSE
                 done.append((stored.audience_id, error))
         return done
 

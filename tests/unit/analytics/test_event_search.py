@@ -102,6 +102,19 @@ def test_a_timeline_is_one_persons_and_within_the_scope(shop: Shop) -> None:
         shop.door.person_number(SHANGHAI, f"p_{stranger}")
 
 
+def test_what_a_person_bought_is_summed_by_category(shop: Shop) -> None:
+    number = next(p.person_id for p in shop.world.people if sum(e["name"] == "order_paid" for e in p.events) > 2)
+    orders = [e for e in shop.world.people[number - 1].events if e["name"] == "order_paid"]
+    expected: dict[str, int] = {}
+    for item in (i for e in orders for i in e["items"] if i["sku"] in SKUS):
+        expected[SKUS[item["sku"]]] = expected.get(SKUS[item["sku"]], 0) + item["amount"]
+    stores, categories = shop.door.bought(BRAND, number)
+    assert stores == sorted({e["store_id"] for e in orders if e["store_id"]})
+    assert {key: amount for key, _, amount in categories} == expected
+    assert [amount for _, _, amount in categories] == sorted(expected.values(), reverse=True)
+    assert all(name.zh == f"品类{key}" for key, name, _ in categories)
+
+
 def test_what_claims_to_lie_ahead_is_not_shown(shop: Shop) -> None:
     before = shop.door.search_events(BRAND, EventQuery()).total
     ahead = World([Person(1, [event("order_paid", AT + timedelta(hours=1), amount=5)])])

@@ -181,6 +181,9 @@ def test_a_failing_audience_does_not_hold_up_the_others(there: Fixture) -> None:
     done = dict(there.door.refresh_due())
     assert isinstance(done[child.audience_id], NotFound)
     assert done[other.audience_id] is None
+    assert there.door.refresh_due() == []  # it rests before it is tried again
+    there.clock.advance(timedelta(minutes=5))
+    assert [audience_id for audience_id, _ in there.door.refresh_due()] == [child.audience_id]
 
 
 def test_a_store_sees_only_its_own_people_in_every_number(there: Fixture) -> None:
@@ -219,6 +222,15 @@ def test_another_brand_sees_nothing(there: Fixture) -> None:
     fault = there.door.count(rule("in_audience", audience_id=made.audience_id), stranger)
     assert fault.count is None
     assert fault.errors[0].field == "audience_id"
+
+
+def test_a_person_s_audiences_are_those_whose_newest_version_holds_them(there: Fixture) -> None:
+    viewed, gold = there.make(VIEWED, "viewed"), there.make(GOLD, "gold")
+    own = lambda scope, person: {name for _, name in there.door.audiences_of(scope, person)}  # noqa: E731
+    assert own(SCOPE, 1) == {"viewed", "gold"}
+    assert own(SCOPE, 3) == {"viewed"}
+    assert own(there.north.scope, 3) == set()
+    assert [v.audience_id for v in (viewed, gold)] != []
 
 
 def test_people_come_in_pages(there: Fixture) -> None:

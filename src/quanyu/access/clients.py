@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,16 +81,18 @@ class ApiClients:
         with self._state.read() as tx:
             return [_client(row) for row in tx.execute(sa.select(api_client).order_by(api_client.c.made_at))]
 
-    def revoke(self, tx: sa.Connection, client_id: str) -> ApiClient:
-        """End a client's access from the commit on."""
+    def revoke(self, tx: sa.Connection, client_id: str, within: Collection[str]) -> ApiClient:
+        """End a client's access from the commit on. Raises NotFound, for one with brands outside `within` as well."""
         found = self._find(tx, api_client.c.client_id == client_id)
+        if not set(found.brands) <= set(within):
+            raise _client_not_found()
         tx.execute(sa.update(api_client).where(api_client.c.client_id == client_id).values(active=False))
         return found
 
     def _find(self, tx: sa.Connection, condition: sa.ColumnElement[bool]) -> ApiClient:
         row = tx.execute(sa.select(api_client).where(condition)).one_or_none()
         if row is None:
-            raise NotFound("api_client_not_found", Label("没有这个接口客户端", "There is no such API client"))
+            raise _client_not_found()
         return _client(row)
 
 
@@ -107,3 +110,7 @@ def _client(row: Any) -> ApiClient:
         bool(row.active),
         row.made_at,
     )
+
+
+def _client_not_found() -> NotFound:
+    return NotFound("api_client_not_found", Label("没有这个接口客户端", "There is no such API client"))

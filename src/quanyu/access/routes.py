@@ -297,8 +297,7 @@ def router(access: Access, *, version: str, demo: bool, sandbox_url: str | None,
     @routes.delete("/api-clients/{client_id}", status_code=204, summary="Revoke an API client")
     def revoke_api_client(client_id: str, caller: Annotated[Caller, Depends(guard.permit("users.write"))]) -> None:
         with access.state.write() as tx:
-            client = access.clients.revoke(tx, client_id)
-            _within(access, caller, list(client.brands))
+            access.clients.revoke(tx, client_id, _own_brands(access, caller))
             access.audit.record(caller, "api_client_revoked", client_id, tx=tx)
 
     @routes.get("/audit", summary="The audit ledger, newest first")

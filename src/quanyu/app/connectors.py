@@ -32,7 +32,7 @@ __all__ = [
 
 
 def complete_journey(folder: Path | None, shift_weeks: int) -> CompleteJourney:
-    """The connector of the Complete Journey data. Raises Unavailable with what to install, Invalid for a broken file."""
+    """The connector of the Complete Journey data. Raises Unavailable (install it), Invalid (a broken file)."""
     try:
         return CompleteJourney(folder, shift_weeks=shift_weeks)
     except DataMissing as error:

@@ -224,7 +224,9 @@ class _Batch:
         )
         place_of = {one.hash: i for i, one in enumerate(self._seen)}
         # The hash covers the namespace, so it alone is the key.
-        given = rows(self._tx, {"hash": sa.Text}, [(one.hash,) for one in self._seen])
+        # In order of hash, lookups and inserts walk through the index instead of jumping about in it.
+        in_order = np.argsort(known.rank, kind="stable")
+        given = rows(self._tx, {"hash": sa.Text}, [(self._seen[i].hash,) for i in in_order.tolist()])
         columns = identifier.c
         found = self._tx.execute(
             sa.select(
@@ -257,7 +259,7 @@ class _Batch:
             for target, column in zip(targets, data, strict=True):
                 target[place] = column
         known.fresh = known.identifier_id == 0
-        fresh = np.flatnonzero(known.fresh)
+        fresh = in_order[known.fresh[in_order]]
         first = sequences.take(self._tx, "identifier", fresh.size)
         known.identifier_id[fresh] = np.arange(first, first + fresh.size)
         blocked = set(
@@ -439,6 +441,7 @@ class _Batch:
     def _insert_identifiers(self, outcome: Outcome | None, first_seen: I64, last_seen: I64) -> None:
         known = self.known
         fresh = np.flatnonzero(known.fresh)
+        fresh = fresh[np.argsort(known.identifier_id[fresh])]
         if fresh.size == 0 or outcome is None:
             return
         at = np.searchsorted(outcome.identifier_id, known.identifier_id[fresh])
@@ -513,6 +516,7 @@ class _Batch:
     def _touch(self, last_seen: I64) -> None:
         known = self.known
         late = np.flatnonzero(~known.fresh & (last_seen >= known.seen_at + _DAY))
+        late = late[np.argsort(known.identifier_id[late])]
         if late.size == 0:
             return
         given = rows(

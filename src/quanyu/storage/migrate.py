@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -87,5 +88,12 @@ def revise(state: State, message: str, revision: str) -> Path:
             "            op.execute(sa.text(statement))\n",
             1,
         )
-    path.write_text(text, encoding="utf-8")
+    path.write_text(_portable(text), encoding="utf-8")
     return path
+
+
+def _portable(text: str) -> str:
+    """A script written from SQLite, in words that PostgreSQL takes too: a boolean's default is no number there."""
+    for number, word in (("0", "false"), ("1", "true")):
+        text = re.sub(rf"(sa\.Boolean\(\), server_default=)sa\.text\(['\"]{number}['\"]\)", rf"\g<1>sa.{word}()", text)
+    return text

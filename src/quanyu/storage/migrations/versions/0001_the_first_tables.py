@@ -135,7 +135,7 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("enabled", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("config", sa.LargeBinary(), nullable=False),
         sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
@@ -187,6 +187,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "identifier_id", "purpose", "channel", "by_identifier_id", "by_channel", name=op.f("pk_consent_lift")
         ),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "consent_state",
@@ -199,6 +200,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("status IN ('granted', 'denied')", name=op.f("ck_consent_state_status")),
         sa.PrimaryKeyConstraint("identifier_id", "purpose", "channel", name=op.f("pk_consent_state")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("consent_state", schema=None) as batch_op:
         batch_op.create_index(
@@ -235,7 +237,7 @@ def upgrade() -> None:
         sa.Column("valid_days", sa.Integer(), nullable=False),
         sa.Column("issued", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("redeemed", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("active", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("active", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("made_at", Instant(), nullable=False),
         sa.CheckConstraint("kind IN ('amount_off', 'percent_off')", name=op.f("ck_coupon_definition_kind")),
         sa.CheckConstraint(
@@ -263,7 +265,7 @@ def upgrade() -> None:
         sa.Column("store_id", sa.Text(), nullable=True),
         sa.Column("channel", sa.Text(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=True),
-        sa.Column("told", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("told", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.CheckConstraint("kind IN ('issue', 'redeem', 'void')", name=op.f("ck_coupon_ledger_kind")),
         sa.PrimaryKeyConstraint("entry_id", name=op.f("pk_coupon_ledger")),
         sa.UniqueConstraint("brand_id", "kind", "cause", name=op.f("uq_coupon_ledger_brand_id_kind_cause")),
@@ -413,7 +415,7 @@ def upgrade() -> None:
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("raw", sa.LargeBinary(), nullable=False),
         sa.Column("status", sa.Text(), server_default="held", nullable=False),
-        sa.Column("settled", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("settled", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("resolved_at", Instant(), nullable=True),
         sa.Column("resolved_by", sa.Text(), nullable=True),
         sa.Column("note", sa.Text(), nullable=True),
@@ -447,8 +449,8 @@ def upgrade() -> None:
         sa.Column("channel", sa.Text(), nullable=True),
         sa.Column("key_hash", sa.Text(), nullable=True),
         sa.Column("key_hint", sa.Text(), nullable=True),
-        sa.Column("made", sa.Boolean(), server_default=sa.text("0"), nullable=False),
-        sa.Column("active", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("made", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("active", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.Column("made_at", Instant(), nullable=False),
         sa.Column("last_event_at", Instant(), nullable=True),
         sa.CheckConstraint("kind IN ('sdk','file','callback','internal')", name=op.f("ck_event_source_kind")),
@@ -478,7 +480,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "identifier",
-        sa.Column("identifier_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "identifier_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
         sa.Column("namespace", sa.Text(), nullable=False),
         sa.Column("issuer", sa.Text(), nullable=False),
@@ -504,9 +508,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_identifier_cluster_id"), ["cluster_id"], unique=False)
         batch_op.create_index(
             "ix_identifier_moved",
-            ["identifier_id"],
+            ["identifier_id", "person_id"],
             unique=False,
-            sqlite_where=sa.text("moved"),
+            sqlite_where=sa.text("moved = 1"),
             postgresql_where=sa.text("moved"),
         )
         batch_op.create_index(batch_op.f("ix_identifier_person_id"), ["person_id"], unique=False)
@@ -520,10 +524,13 @@ def upgrade() -> None:
         sa.Column("at", Instant(), nullable=False),
         sa.CheckConstraint("kind IN ('store', 'staff')", name=op.f("ck_identifier_home_kind")),
         sa.PrimaryKeyConstraint("identifier_id", "kind", "declared", name=op.f("pk_identifier_home")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "identifier_stat",
-        sa.Column("identifier_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "identifier_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
         sa.Column("orders", sa.BigInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
@@ -583,7 +590,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "link",
-        sa.Column("link_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
         sa.Column("a", sa.BigInteger(), nullable=False),
         sa.Column("b", sa.BigInteger(), nullable=False),
@@ -724,7 +731,9 @@ def upgrade() -> None:
 
     op.create_table(
         "person",
-        sa.Column("person_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "person_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
         sa.Column("brand_id", sa.BigInteger(), nullable=False),
         sa.Column("public_id", sa.Text(), nullable=False),
         sa.Column("root_identifier_id", sa.BigInteger(), nullable=False),
@@ -749,6 +758,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("owner_staff IS NOT NULL"),
             postgresql_where=sa.text("owner_staff IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_person_visible",
+            ["brand_id", "person_id"],
+            unique=False,
+            sqlite_where=sa.text("active = 1"),
+            postgresql_where=sa.text("active"),
         )
 
     op.create_table(
@@ -823,6 +839,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.CheckConstraint("op IN ('set', 'once', 'add', 'list', 'unset')", name=op.f("ck_trait_op")),
         sa.PrimaryKeyConstraint("identifier_id", "name", name=op.f("pk_trait")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("trait", schema=None) as batch_op:
         batch_op.create_index("ix_trait_brand_name", ["brand_id", "name", "identifier_id"], unique=False)
@@ -945,6 +962,7 @@ def upgrade() -> None:
         sa.Column("assigned_by", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["tag_id"], ["tag.tag_id"], name=op.f("fk_tag_assignment_tag_id_tag")),
         sa.PrimaryKeyConstraint("tag_id", "identifier_id", name=op.f("pk_tag_assignment")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("tag_assignment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_tag_assignment_identifier_id"), ["identifier_id"], unique=False)
@@ -1010,6 +1028,7 @@ def downgrade() -> None:
     op.drop_table("sighting")
     op.drop_table("provider_problem")
     with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.drop_index("ix_person_visible", sqlite_where=sa.text("active = 1"), postgresql_where=sa.text("active"))
         batch_op.drop_index(
             "ix_person_owner_staff",
             sqlite_where=sa.text("owner_staff IS NOT NULL"),
@@ -1068,7 +1087,7 @@ def downgrade() -> None:
     op.drop_table("identifier_home")
     with op.batch_alter_table("identifier", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_identifier_person_id"))
-        batch_op.drop_index("ix_identifier_moved", sqlite_where=sa.text("moved"), postgresql_where=sa.text("moved"))
+        batch_op.drop_index("ix_identifier_moved", sqlite_where=sa.text("moved = 1"), postgresql_where=sa.text("moved"))
         batch_op.drop_index(batch_op.f("ix_identifier_cluster_id"))
 
     op.drop_table("identifier")

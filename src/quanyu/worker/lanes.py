@@ -22,11 +22,12 @@ RUNS = Counter("quanyu_lane_runs_total", "Runs of a worker lane that did somethi
 FAILURES = Counter("quanyu_lane_failures_total", "Failed runs of a worker lane", ["lane", "kind"])
 
 _LONGEST_PAUSE = 30.0
+_QUIET = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One kind of work. `idle` is the pause in seconds when there was nothing to do."""
+    """One kind of work. `idle` is the pause in seconds when there was nothing to do; it grows while that lasts."""
 
     name: str
     run: Callable[[], bool]
@@ -82,11 +83,13 @@ class Worker:
                 log.exception("lane_crashed", extra={"lane": lane.name})
                 pause = self._after_failure(wake, pause, None)
                 continue
-            pause = lane.idle
             if more:
                 RUNS.labels(lane.name).inc()
+                pause = lane.idle
             else:
-                wake.wait(lane.idle)
+                wake.wait(pause)
+                # A quiet installation should cost next to nothing, and still wake within a fraction of a second.
+                pause = max(lane.idle, min(pause * 1.2, _QUIET))
 
     def _after_failure(self, wake: threading.Event, pause: float, asked: float | None) -> float:
         longer = min(max(pause, 0.1) * 2, _LONGEST_PAUSE)

@@ -1,0 +1,33 @@
+"""One holder at a time; a dead one is followed by the next."""
+
+from datetime import timedelta
+
+from quanyu.kernel.clock import ManualClock
+from quanyu.storage.lease import Lease
+from quanyu.storage.state import State
+
+LASTS = timedelta(seconds=10)
+
+
+def test_one_holds_it_until_it_ends(state: State, clock: ManualClock):
+    one, other = (Lease(state, clock, "work", name, LASTS) for name in ("one", "other"))
+    assert one.acquire()
+    assert not other.acquire()
+    clock.advance(timedelta(seconds=6))
+    assert one.acquire()  # prolonged
+    clock.advance(timedelta(seconds=6))
+    assert not other.acquire()
+    clock.advance(timedelta(seconds=5))
+    assert other.acquire()
+    with state.write() as tx:
+        assert not one.confirm(tx)
+    assert not one.acquire()
+    with state.write() as tx:
+        assert other.confirm(tx)
+
+
+def test_a_lease_that_was_given_back_is_free_at_once(state: State, clock: ManualClock):
+    one, other = (Lease(state, clock, "work", name, LASTS) for name in ("one", "other"))
+    assert one.acquire()
+    one.release()
+    assert other.acquire()

@@ -35,6 +35,9 @@ function useBad(node: JourneyNode): (field: string) => "error" | "" {
   return (field) => (own.some((fault) => fault.field?.split(".")[0] === field) ? "error" : "");
 }
 
+/** A journey acts on one event; "any event" is for conditions. */
+const ANY_EVENT = ["*"];
+
 function EventPicker({ node, set, label, testId }: FormProps & { label: string; testId: string }) {
   const { readOnly } = useEditing();
   const { t } = useTranslation("journeys");
@@ -45,7 +48,7 @@ function EventPicker({ node, set, label, testId }: FormProps & { label: string; 
   return (
     <>
       <Row label={label} id={id}>
-        <OptionSelect id={id} source="events" value={event} ariaLabel={label} testId={testId} status={bad("event")} disabled={readOnly} width="100%" onChange={(next) => set({ event: next as string | undefined, where: next === event ? where : [] })} />
+        <OptionSelect id={id} source="events" without={ANY_EVENT} value={event} ariaLabel={label} testId={testId} status={bad("event")} disabled={readOnly} width="100%" onChange={(next) => set({ event: next as string | undefined, where: next === event ? where : [] })} />
       </Row>
       {event ? (
         <div className="jf-row">

@@ -104,16 +104,16 @@ function Detail({ send, onSettled }: { send: SendDetail; onSettled: () => void }
         items={[
           ...send.history.map((entry, index) => ({
             key: index,
-            color: known(entry.status) ? COLOURS[TONES[entry.status]] : "gray",
+            color: known(entry.status) ? COLOURS[TONES[entry.status]] : "green",
             content: (
               <div data-testid={`history-${entry.status}`}>
-                <b>{known(entry.status) ? t(`status.${entry.status}`) : entry.status}</b> <span className="faint number">{at(entry.at, "MM-DD HH:mm:ss")}</span>
-                {say(entry.reason_label) || entry.detail ? <p className="soft">{[say(entry.reason_label), entry.detail].filter(Boolean).join(" · ")}</p> : null}
+                <b>{known(entry.status) ? t(`status.${entry.status}`) : say(entry.label)}</b> <span className="faint number">{at(entry.at, "MM-DD HH:mm:ss")}</span>
+                {entry.detail ? <p className="soft">{entry.detail === send.reason ? say(send.reason_label) || entry.detail : entry.detail}</p> : null}
               </div>
             ),
           })),
           ...([["delivered", send.delivered_at], ["read", send.read_at]] as const).flatMap(([key, when]) =>
-            when ? [{ key, color: "green", content: <div data-testid={`history-${key}`}><b>{t(`seen.${key}Word`)}</b> <span className="faint number">{at(when, "MM-DD HH:mm:ss")}</span></div> }] : [],
+            when && !send.history.some((entry) => entry.status === key) ? [{ key, color: "green", content: <div data-testid={`history-${key}`}><b>{t(`seen.${key}Word`)}</b> <span className="faint number">{at(when, "MM-DD HH:mm:ss")}</span></div> }] : [],
           ),
         ]}
       />

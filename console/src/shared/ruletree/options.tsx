@@ -62,6 +62,8 @@ interface Props {
   context?: Context;
   value: string | string[] | undefined;
   multiple?: boolean;
+  /** Choices that make no sense here. */
+  without?: readonly string[];
   /** Values beyond the choices may be typed. */
   free?: boolean;
   onChange: (value: string | string[] | undefined, label?: Label) => void;
@@ -73,12 +75,12 @@ interface Props {
   testId?: string;
 }
 
-export function OptionSelect({ source, context = {}, value, multiple, free, onChange, ariaLabel, placeholder, status, disabled, width = 200, testId, id }: Props) {
+export function OptionSelect({ source, context = {}, value, multiple, free, without, onChange, ariaLabel, placeholder, status, disabled, width = 200, testId, id }: Props) {
   const { t } = useTranslation("ruletree");
   const [typed, setTyped] = useState("");
   const q = useDebounced(typed.trim(), 200);
   const options = useOptions(source, q, context);
-  const items = options.data?.items ?? [];
+  const items = (options.data?.items ?? []).filter((item) => !without?.includes(item.value));
   const chosen = (Array.isArray(value) ? value : value ? [value] : []).map(String);
   const names = useNames(source, options.isPending ? [] : chosen, new Set(items.map((item) => item.value)), context);
   const listed = [...items, ...[...names.values()].filter((name) => !q && !items.some((item) => item.value === name.value))];

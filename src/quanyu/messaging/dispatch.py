@@ -153,15 +153,17 @@ class Dispatcher:
                 now = self._clock.now()
                 tried = [pass_gate(tx, self._parts, channel, each, fence, now) for each in group]
             passed = [each for each in tried if each is not None and each.batch.messages]
-            if not passed:
-                continue
-            self.point("gated")
-            outcomes = self._call_all(channel, passed)
-            self.point("called")
-            if not self._settle(name, channel, outcomes):
+            if passed and not self._hand_over(name, channel, passed):
                 rest = batches[batches.index(group[-1]) + 1 :]
                 self._stand_back(name, rest, fence)
                 return
+
+    def _hand_over(self, name: str, channel: Channel[Any], passed: Sequence[Passed]) -> bool:
+        """Call the provider and write what came of it; whether the connection may go on."""
+        self.point("gated")
+        outcomes = self._call_all(channel, passed)
+        self.point("called")
+        return self._settle(name, channel, outcomes)
 
     def _groups(self, batches: Sequence[str]) -> Iterable[list[str]]:
         with self._state.read() as tx:
@@ -249,8 +251,11 @@ class Dispatcher:
         """Send unknown batches again where the provider ignores a repeated token."""
         if not channel.idempotent:
             return 0
-        now = self._clock.now()
+        brand_id = self._connections.brand_of(name)
+        passed: list[Passed] = []
         with self._state.write() as tx:
+            self._parts.people.enter_gate(tx, brand_id)
+            now = self._clock.now()
             due = tx.execute(
                 sa.select(batch.c.batch_id)
                 .where(
@@ -277,11 +282,15 @@ class Dispatcher:
                 .where(batch.c.batch_id.in_(again))
                 .values(status="claimed", fence=fence, next_at=None, tries=batch.c.tries + 1)
             )
-            lease = {"fence": fence, "lease_until": now + self._timing.lease}
+            # Claimed and through the gate in one transaction: a kill in between must not set an unknown message free.
             for each in again:
                 changes = [states.Change(row.effect_id, detail=each) for row in members(tx, each, "unknown")]
-                states.move(tx, "claimed", changes, now, values=lease)
-        self._deliver(name, channel, again, fence)
+                states.move(tx, "claimed", changes, now, values={"fence": fence})
+                through = pass_gate(tx, self._parts, channel, each, fence, now, again=True)
+                if through is not None and through.batch.messages:
+                    passed.append(through)
+        if passed:
+            self._hand_over(name, channel, passed)
         return len(again)
 
 

@@ -104,7 +104,9 @@ class FollowUp:
         now = self.clock.now()
         with self.state.write() as tx:
             again = [each for each in unknown if reason == "provider_has_not" and each.category == "service"]
-            moved = states.move(tx, "intended", [states.Change(each.effect_id, "resend", now) for each in again], now)
+            changes = [states.Change(each.effect_id, "resend", now) for each in again]
+            fresh = {"expires_at": now + states.RESEND_WITHIN}
+            moved = states.move(tx, "intended", changes, now, values=fresh)
             states.release_caps(tx, moved)
             held = [each.effect_id for each in unknown if each.effect_id not in set(moved)]
             given = rows(tx, {"effect_id": sa.Text}, [(each,) for each in held])

@@ -47,11 +47,20 @@ class Passed:
 
 
 def pass_gate(
-    tx: sa.Connection, parts: Parts, channel: Channel[Any], batch_id: str, fence: int, now: datetime
+    tx: sa.Connection,
+    parts: Parts,
+    channel: Channel[Any],
+    batch_id: str,
+    fence: int,
+    now: datetime,
+    *,
+    again: bool = False,
 ) -> Passed | None:
     """Mark the batch submitted for everybody who may still be reached; None when another worker has taken over.
 
     The caller has entered the gate in `tx` first of all: no withdrawal can commit until this transaction has.
+    `again`: the batch was submitted before and nobody knows the outcome, so who may not be reached now is not
+    suppressed (the first attempt may have arrived) but stays unknown.
     """
     row = tx.execute(
         sa.select(batch)
@@ -67,10 +76,11 @@ def pass_gate(
         .with_for_update()
     ).all()
     stopped, going = _look_again(tx, parts, channel, members)
-    turn_away(tx, parts, stopped, now)
+    keep_out = leave_unknown if again else turn_away
+    keep_out(tx, parts, stopped, now)
     book = _addresses(tx, parts, channel, row.brand_id, going)
     lost = [each.effect_id for each in going if each.effect_id not in book]
-    turn_away(tx, parts, [states.Change(effect_id, "no_address") for effect_id in lost], now)
+    keep_out(tx, parts, [states.Change(effect_id, "no_address") for effect_id in lost], now)
     sent = states.move(
         tx,
         "submitted",
@@ -114,6 +124,12 @@ def turn_away(tx: sa.Connection, parts: Parts, changes: Sequence[states.Change],
     moved = states.move(tx, "suppressed", final, now)
     parts.coupons.void_effects(tx, moved)
     states.release_caps(tx, moved + states.move(tx, "deferred", later, now))
+
+
+def leave_unknown(tx: sa.Connection, parts: Parts, changes: Sequence[states.Change], now: datetime) -> None:  # noqa: ARG001
+    """What was to be sent again and may not be: nobody will ever know."""
+    unknown = [states.Change(change.effect_id, "cannot_tell", detail=change.reason) for change in changes]
+    states.move(tx, "unknown", unknown, now, values={"lease_until": None})
 
 
 def in_flight(tx: sa.Connection, parts: Parts, person_id: int) -> int:

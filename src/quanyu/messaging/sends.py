@@ -241,7 +241,8 @@ def resolve(
     view, _, _ = one(tx, parts, scope, effect_id)
     if outcome == "resend":
         change = states.Change(effect_id, "resend", now, note)
-        moved = states.move(tx, "intended", [change], now, where=[effect.c.status == "unknown"])
+        fresh = {"expires_at": now + states.RESEND_WITHIN}
+        moved = states.move(tx, "intended", [change], now, values=fresh, where=[effect.c.status == "unknown"])
         states.release_caps(tx, moved)
     else:
         change = states.Change(effect_id, "resolved_by_hand", detail=note)

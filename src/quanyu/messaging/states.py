@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,8 +32,10 @@ FROM: Mapping[Status, tuple[Status, ...]] = {
     "submitted": ("claimed",),
     "accepted": ("submitted", "unknown"),
     "rejected": ("submitted", "unknown", "accepted"),
-    "unknown": ("submitted",),
+    "unknown": ("submitted", "claimed"),  # claimed: to be sent again under the same token, and no longer allowed
 }
+RESEND_WITHIN = timedelta(days=1)  # how long a message is worth sending once somebody has decided to send it again
+
 FINAL: frozenset[Status] = frozenset({"suppressed", "held_out", "rejected"})
 
 # Changes that history hears of. The others (intended, claimed, deferred) are how the work is organised.

@@ -99,6 +99,7 @@ rules = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ["long", "knot", "short"])
 @given(
     plan=steps,

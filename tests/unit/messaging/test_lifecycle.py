@@ -341,6 +341,20 @@ def test_an_idempotent_provider_is_simply_asked_again_with_the_same_token(make_w
     assert len({batch.token for batch in world.provider.batches}) == 1
 
 
+def test_a_withdrawal_stops_the_second_attempt_and_the_first_stays_unknown(make_world) -> None:
+    world = make_world(channel=type("I", (TestChannel,), {"idempotent": True, "capabilities": frozenset()}))
+    world.grow(2)
+    kept, stopped = world.wish(world.intent(1), world.intent(2))
+    world.provider.behave = _raise(OutcomeUnknown(OOPS))
+    world.messaging.dispatch()
+    world.provider.behave = None
+    world.consents.withdraw([2])
+    world.clock.advance(timedelta(minutes=1))
+    world.messaging.dispatch()
+    assert world.status(kept, stopped) == [("accepted", None), ("unknown", "cannot_tell")]
+    assert [len(batch.messages) for batch in world.provider.batches] == [2, 1]
+
+
 def test_a_killed_worker_leaves_nothing_undecided(world) -> None:
     world.grow(2)
     claimed, submitted = world.wish(world.intent(1, priority=1, daily_cap=1), world.intent(2))

@@ -1,0 +1,181 @@
+"""Makes the pictures of the guides from a running demo: `python docs/screenshots.py --data-dir DIR`.
+
+Every picture is made in Chinese and in English by the same clicks, so the guides of both languages show the same
+screens. Pictures are 1280 pixels wide and at most 150 kB; one that is larger makes the run fail.
+
+    quanyu demo --data-dir DIR                      in another window; wait for `ready`
+    python docs/screenshots.py --data-dir DIR       all pictures
+    python docs/screenshots.py --data-dir DIR --only people,journey
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+OUT = Path(__file__).resolve().parent / "assets" / "screens"
+WIDTH, HEIGHT = 1280, 800
+LIMIT = 150_000
+LOCALES = {"zh": "zh-CN", "en": "en-GB"}
+PATIENCE = 90_000
+# The sandbox's page is known by this, whatever its port.
+PHONE = '[data-testid="people"] button'
+
+
+class Camera:
+    """One signed-in user with one language."""
+
+    def __init__(self, page: Page, base: str, sandbox: str, language: str) -> None:
+        self.page, self.base, self.sandbox, self.language = page, base, sandbox, language
+
+    def sign_in(self, username: str, password: str) -> None:
+        self.page.goto(f"{self.base}/login")
+        self.page.evaluate("language => localStorage.setItem('quanyu.language', language)", self.language)
+        self.page.reload()
+        self.page.get_by_test_id("username").fill(username)
+        self.page.get_by_test_id("password").fill(password)
+        self.page.get_by_test_id("sign-in").click()
+        expect(self.page.get_by_test_id("menu-overview")).to_be_visible()
+
+    def go(self, path: str, *sure: str) -> None:
+        """Open a page and wait until each of the selectors is there and nothing is loading."""
+        self.page.goto(f"{self.base}{path}")
+        for selector in sure:
+            self.page.locator(selector).first.wait_for()
+        self.settle()
+
+    def settle(self) -> None:
+        self.page.wait_for_function("() => !document.querySelector('.ant-skeleton, .ant-spin-spinning')")
+        self.page.wait_for_timeout(1200)  # charts and drawers move into place
+
+    def click(self, test_id: str) -> None:
+        self.page.get_by_test_id(test_id).first.click()
+
+    def keep(self, name: str) -> None:
+        path = OUT / self.language / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path)
+        print(f"{path.relative_to(OUT)} {path.stat().st_size // 1000} kB", flush=True)
+
+
+def overview(camera: Camera) -> None:
+    camera.go("/overview", '[data-testid="kpi-gmv"]')
+    camera.keep("overview")
+
+
+def people(camera: Camera) -> None:
+    camera.go("/people", ".ant-table-row")
+    camera.keep("people")
+
+
+def person(camera: Camera) -> None:
+    camera.go("/people", ".ant-table-row")
+    camera.page.locator(".ant-table-row a").first.click()
+    camera.click("tab-identity")
+    camera.settle()
+    camera.keep("person-identity")
+    camera.click("tab-consent")
+    camera.settle()
+    camera.keep("person-consent")
+
+
+def audience(camera: Camera) -> None:
+    camera.go("/audiences", '[data-testid="audience-new"]')
+    camera.keep("audiences")
+    found = camera.page.locator(".ant-table-row a[href^='/audiences/']")
+    if found.count():
+        found.first.click()
+        camera.page.get_by_test_id("live-count").wait_for()
+        camera.page.wait_for_function("() => document.querySelector('[data-testid=live-count]').dataset.count")
+        camera.settle()
+        camera.keep("audience")
+
+
+def journey(camera: Camera) -> None:
+    camera.go("/journeys", ".ant-table-row")
+    camera.keep("journeys")
+    camera.page.locator(".ant-table-row a[href^='/journeys/']").first.click()
+    camera.page.get_by_test_id("canvas").wait_for()
+    camera.settle()
+    camera.keep("journey")
+    camera.click("tab-report")
+    camera.page.get_by_test_id("report").wait_for()
+    camera.settle()
+    camera.keep("journey-report")
+
+
+def sends(camera: Camera) -> None:
+    camera.go("/sends", "main h1")
+    camera.keep("sends")
+
+
+def sources(camera: Camera) -> None:
+    camera.go("/sources", ".book")
+    camera.keep("sources")
+    camera.click("tab-quarantine")
+    camera.settle()
+    camera.keep("quarantine")
+
+
+def phone(camera: Camera) -> None:
+    camera.page.goto(f"{camera.sandbox}/phone")
+    camera.page.locator(PHONE).first.wait_for()
+    if camera.page.locator("html").get_attribute("lang") not in (LOCALES[camera.language], camera.language):
+        camera.click("lang-switch")
+    camera.page.locator(PHONE).first.click()
+    camera.page.wait_for_timeout(2500)
+    camera.keep("phone")
+
+
+SCENES: dict[str, Callable[[Camera], None]] = {
+    scene.__name__: scene for scene in (overview, people, person, audience, journey, sends, sources, phone)
+}
+
+
+def shoot(browser: Browser, options: argparse.Namespace, language: str) -> list[str]:
+    """Make the pictures of one language; the scenes that failed, with why."""
+    login = json.loads((Path(options.data_dir) / "demo-login.json").read_text(encoding="utf-8"))
+    context = browser.new_context(
+        locale=LOCALES[language], viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce"
+    )
+    context.set_default_timeout(PATIENCE)
+    camera = Camera(context.new_page(), options.base, options.sandbox, language)
+    camera.sign_in(login["username"], login["password"])
+    failed = []
+    for name in options.only.split(",") if options.only else SCENES:
+        try:
+            SCENES[name](camera)
+        except Exception as error:  # one scene that cannot be made must not cost the others
+            failed.append(f"{language} {name}: {str(error).splitlines()[0]}")
+    context.close()
+    return failed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data-dir", required=True, help="the demo's data folder: holds demo-login.json")
+    parser.add_argument("--base", default="http://127.0.0.1:8600", help="where the demo is")
+    parser.add_argument("--sandbox", default="http://127.0.0.1:8601", help="where its sandbox is")
+    parser.add_argument("--only", default="", help=f"some of: {','.join(SCENES)}")
+    options = parser.parse_args()
+    with sync_playwright() as playwright:
+        path = os.environ.get("QUANYU_CHROMIUM") or shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        failed = [line for language in LOCALES for line in shoot(browser, options, language)]
+        browser.close()
+    failed += [
+        f"{path.name} is larger than {LIMIT} bytes" for path in OUT.rglob("*.png") if path.stat().st_size > LIMIT
+    ]
+    print("\n".join(failed), file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

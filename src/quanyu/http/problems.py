@@ -57,9 +57,14 @@ def problem(
         "errors": errors or [],
         "request_id": getattr(request.state, "request_id", None),
     }
-    if status == 401 and getattr(request.app.state, "demo_login", None):
+    # The demonstration's password is shown to whoever sits at this machine, and to nobody else.
+    if status == 401 and getattr(request.app.state, "demo_login", None) and _is_local(request):
         body["demo_login"] = request.app.state.demo_login
     return Response(msgspec.json.encode(body), status, headers=headers, media_type="application/problem+json")
+
+
+def _is_local(request: Request) -> bool:
+    return request.client is not None and request.client.host in ("127.0.0.1", "::1")
 
 
 def install(app: FastAPI) -> None:

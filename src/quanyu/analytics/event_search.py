@@ -41,6 +41,8 @@ _SHOWN = (
     "person_id",
 )
 
+_PLACE = ("occurred_at", "source", "event_id")
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -76,11 +78,20 @@ class EventSearch:
         if counted:
             total = int(self._engine.run(rows.aggregate(n=rows.count())).column(0)[0].as_py())
         wanted = rows if cursor is None else rows.filter(_after(rows, *_decode(cursor)))
-        ordered = wanted.order_by(wanted.occurred_at.desc(), wanted.source.desc(), wanted.event_id.desc())
+        places = wanted.select(*_PLACE, "day")
+        ordered = places.order_by(places.occurred_at.desc(), places.source.desc(), places.event_id.desc())
         found = self._engine.run(ordered.limit(limit + 1)).to_pylist()
-        shown = found[:limit]
-        more = len(found) > limit
-        return EventPage(_views(shown, names), _encode(shown[-1]) if more else None, total)
+        shown = self._whole(rows, found[:limit])
+        return EventPage(_views(shown, names), _encode(shown[-1]) if len(found) > limit else None, total)
+
+    def _whole(self, rows: Any, places: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The rows at these places, in their order: only the page is read in full, not all that was sorted."""
+        if not places:
+            return []
+        ids, days = sorted({place["event_id"] for place in places}), sorted({place["day"] for place in places})
+        found = self._engine.run(rows.filter([rows.day.isin(days), rows.event_id.isin(ids)]).select(*_SHOWN))
+        by_place = {tuple(row[column] for column in _PLACE): row for row in found.to_pylist()}
+        return [by_place[tuple(place[column] for column in _PLACE)] for place in places]
 
     def rows(self, scope: Scope, visible: BitMap | None, query: EventQuery, until: int) -> Any:
         """The events of a query as an Ibis table."""
@@ -104,7 +115,7 @@ class EventSearch:
         rows = rows.filter(conditions)
         if query.category is not None:
             rows = self._of_category(rows, scope.brand, query.category)
-        return rows.select(*_SHOWN)
+        return rows
 
     def _of_category(self, rows: Any, brand: str, category: str) -> Any:
         products = self._engine.dimension("products")

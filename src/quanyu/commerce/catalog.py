@@ -180,7 +180,8 @@ def list_products(
 def products_by_sku(tx: sa.Connection, scope: Scope, skus: Collection[str]) -> dict[str, Product]:
     """Those of the skus that the catalogue has."""
     given = rows(tx, {"sku": sa.Text}, [(sku,) for sku in sorted(set(skus))])
-    statement = _products().join(given, given.c.sku == product.c.sku).where(product.c.brand == scope.brand)
+    # `IN`, not a join: SQLite then looks the skus up in the key instead of walking the catalogue.
+    statement = _products().where(product.c.brand == scope.brand, product.c.sku.in_(sa.select(given.c.sku)))
     return {r.sku: _product(r) for r in tx.execute(statement)}
 
 

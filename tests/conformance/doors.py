@@ -66,8 +66,6 @@ def outside_standard_library(sources: Iterable[Path], own: str) -> list[str]:
             found += [
                 f"{path.name}:{node.lineno} {name}"
                 for name in names
-                if name.split(".")[0] not in sys.stdlib_module_names
-                and name != own
-                and not name.startswith(own + ".")
+                if name.split(".")[0] not in sys.stdlib_module_names and name != own and not name.startswith(own + ".")
             ]
     return found

@@ -68,9 +68,7 @@ def test_refused(importer: str, imported: str) -> None:
 
 def test_a_third_party_import_in_the_kernel_is_seen(tmp_path: Path) -> None:
     source = tmp_path / "clock.py"
-    source.write_text(
-        "import datetime\nfrom quanyu.kernel import ids\nimport numpy.random\nfrom httpx import get\n"
-    )
+    source.write_text("import datetime\nfrom quanyu.kernel import ids\nimport numpy.random\nfrom httpx import get\n")
     assert outside_standard_library([source], "quanyu.kernel") == [
         "clock.py:3 numpy.random",
         "clock.py:4 httpx",

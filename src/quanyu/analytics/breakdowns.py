@@ -95,8 +95,7 @@ class Breakdowns:
                 r["key"],
                 self.catalogue.categories.get(r["key"], unknown)[0],
                 int(r["amount"]),
-                int(r["orders"]),
-                int(r["buyers"]),
+                buyers=int(r["buyers"]),
                 units=float(r["units"]),
                 department=self.catalogue.categories.get(r["key"], unknown)[1],
                 drill=drills.people(drills.buyers(self.rows.scope, self.rows.question, category=r["key"])),
@@ -115,8 +114,7 @@ class Breakdowns:
                 r["key"],
                 names.get(r["key"], same(r["key"])),
                 int(r["amount"]),
-                int(r["orders"]),
-                int(r["buyers"]),
+                buyers=int(r["buyers"]),
                 units=float(r["units"]),
                 drill=drills.people(drills.buyers(self.rows.scope, self.rows.question, sku=r["key"])),
             )
@@ -129,14 +127,10 @@ class Breakdowns:
         )
 
     def _summed_lines(self, lines: Any) -> Any:
-        by_order = lines.group_by("key", "source", "event_id", "person_id").aggregate(
-            amount=lines.amount.sum().coalesce(0), units=lines.quantity.sum().coalesce(0.0)
-        )
-        return by_order.group_by("key").aggregate(
-            amount=by_order.amount.sum(),
-            units=by_order.units.sum(),
-            orders=by_order.count(),
-            buyers=by_order.person_id.nunique(),
+        return lines.group_by("key").aggregate(
+            amount=lines.amount.sum().coalesce(0),
+            units=lines.quantity.sum().coalesce(0.0),
+            buyers=lines.person_id.nunique(),
         )
 
     def _top(self, expression: Any) -> list[dict[str, Any]]:

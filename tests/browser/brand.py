@@ -157,7 +157,8 @@ class Brand:
             owner.post(
                 "/consent",
                 {"identifier": {"namespace": "external_userid", "value": f"{CORP_ID}:{one.external_userid}"},
-                 "purpose": "marketing", "channel": "wecom", "status": "granted", "notice_version": "v1", "evidence": "test"},
+                 "purpose": "marketing", "channel": "wecom", "status": "granted", "notice_version": "v1",
+                 "evidence": "test"},
             )  # fmt: skip
 
         def settled() -> bool:

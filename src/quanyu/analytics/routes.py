@@ -9,15 +9,8 @@ from quanyu.access.api import Guard
 from quanyu.access.contracts import Caller
 from quanyu.analytics.api import Analytics
 from quanyu.analytics.contracts import EventPage, EventQuery
-from quanyu.analytics.routes_models import (
-    EventList,
-    EventNameList,
-    EventNameOut,
-    OverviewOut,
-    event_out,
-    label_out,
-    overview_out,
-)
+from quanyu.analytics.event_models import EventList, EventNameList, EventNameOut, event_out
+from quanyu.analytics.routes_models import OverviewOut, label_out, overview_out
 
 From = Annotated[date | None, Query(alias="from", description="First brand-local day")]
 To = Annotated[date | None, Query(description="Last brand-local day, included")]

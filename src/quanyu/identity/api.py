@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +14,6 @@ from quanyu.access.contracts import Caller, Scope
 from quanyu.events.contracts import NativeIdentifier
 from quanyu.identity import decisions, everything, homes, people, sequences
 from quanyu.identity.contracts import (
-    LINK_STATUS,
     Decided,
     Explanation,
     Home,
@@ -24,24 +22,21 @@ from quanyu.identity.contracts import (
     PolicyPreview,
     Resolved,
 )
+from quanyu.identity.deciding import Deciding
 from quanyu.identity.errors import (
     identifier_not_found,
-    link_not_found,
-    link_state_wrong,
-    nothing_to_merge,
     person_not_found,
     value_refused,
 )
 from quanyu.identity.policies import Policy, PolicyBook
-from quanyu.identity.resolution import ACCEPT, BLOCKED, DENY, UNDECIDED
+from quanyu.identity.resolution import ACCEPT, DENY, UNDECIDED
 from quanyu.identity.resolving import resolve
-from quanyu.identity.tables import blocked_value, identifier, link
-from quanyu.identity.values import Normal, Refused, mask, normalise
-from quanyu.identity.workbench import Outcome, Workbench
+from quanyu.identity.tables import identifier
+from quanyu.identity.values import Normal, Refused, form_of
+from quanyu.identity.workbench import Workbench
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.ids import Ids
-from quanyu.kernel.label import Label
-from quanyu.storage.bulk import rows, upsert
+from quanyu.storage.bulk import rows
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
@@ -69,6 +64,7 @@ class Identity:
         self._ids = ids
         self._audit = audit
         self._region = region
+        self._deciding = Deciding(state, vault, clock, ids, audit, self.book, region)
 
     # ------------------------------------------------------------------------------------------ events to people
     def resolve(self, tx: sa.Connection, batch: pa.Table) -> Resolved:
@@ -292,102 +288,33 @@ class Identity:
     # ------------------------------------------------------------------------------------------------- decisions
     def deny(self, caller: Caller, link_id: int, reason: str, *, preview: bool = False) -> Decided:
         """Say that a link is wrong: its person splits as if the link had never been. Raises NotFound, Conflict."""
-        return self._decide(caller, link_id, DENY, reason, preview)
+        return self._deciding.decide(caller, link_id, DENY, reason, preview)
 
     def restore(self, caller: Caller, link_id: int, reason: str = "", *, preview: bool = False) -> Decided:
         """Take a denial or an acceptance back: the policies decide again. Raises NotFound, Conflict."""
-        return self._decide(caller, link_id, UNDECIDED, reason, preview)
+        return self._deciding.decide(caller, link_id, UNDECIDED, reason, preview)
 
     def accept(self, caller: Caller, link_id: int, reason: str, *, preview: bool = False) -> Decided:
         """Say that a refused link is right whatever the limits say. Raises NotFound, Conflict."""
-        return self._decide(caller, link_id, ACCEPT, reason, preview)
+        return self._deciding.decide(caller, link_id, ACCEPT, reason, preview)
 
     def merge(self, caller: Caller, public_ids: Sequence[str], reason: str, *, preview: bool = False) -> Decided:
         """Say that these people are one. The link that is made can be denied, which undoes exactly this.
 
         Raises NotFound for a person outside the scope, Invalid for fewer than two.
         """
-        scope, now = caller.scope, micros(self._clock.now())
-        with self.state.write() as tx:
-            sequences.lock_people(tx, scope.brand_id)
-            refs = [people.person_of(tx, public_id, scope) for public_id in dict.fromkeys(public_ids)]
-            numbers = sorted({ref.person_id for ref in refs})
-            anchors = decisions.strongest(tx, self.book, numbers)
-            if len(numbers) < 2 or len(anchors) < len(numbers):
-                raise nothing_to_merge()
-            centre, *others = (anchors[number] for number in numbers)
-            pairs = [(min(centre, other), max(centre, other)) for other in others]
-            before = decisions.held_by(tx, numbers)
-            made = decisions.connect(tx, scope.brand_id, pairs, caller.name, reason, now)
-            outcome = decisions.settle_around(self._bench(tx, scope.brand_id, now), [centre, *others])
-            decided = self._decided(tx, made[0], before, outcome, preview)
-            if preview:
-                tx.rollback()
-            else:
-                detail = {"people": [ref.public_id for ref in refs], "links": made, "reason": reason}
-                self._audit.record(caller, "people_merged", decided.people[0], detail, count=len(numbers), tx=tx)
-        return decided
+        return self._deciding.merge(caller, public_ids, reason, preview=preview)
 
-    def _decide(self, caller: Caller, link_id: int, decision: int, reason: str, preview: bool) -> Decided:
-        scope, now = caller.scope, micros(self._clock.now())
-        with self.state.write() as tx:
-            sequences.lock_people(tx, scope.brand_id)
-            row, owners = self._visible_link(tx, link_id, scope)
-            self._check(link_id, LINK_STATUS[row.status], row.decision, decision)
-            before = decisions.held_by(tx, owners)
-            decisions.decide(tx, row.a, row.b, decision, caller.name, reason, now)
-            outcome = decisions.settle_around(self._bench(tx, scope.brand_id, now), [row.a, row.b])
-            decided = self._decided(tx, link_id, before, outcome, preview)
-            if preview:
-                tx.rollback()
-            else:
-                action = {DENY: "link_denied", ACCEPT: "link_accepted", UNDECIDED: "link_restored"}[decision]
-                detail = {"a": row.a, "b": row.b, "reason": reason, "people": list(decided.people)}
-                self._audit.record(caller, action, str(link_id), detail, count=decided.people_after, tx=tx)
-        return decided
+    def block(self, caller: Caller, values: Sequence[tuple[str, str]], reason: str) -> int:
+        """Values (namespace, value) that identify nobody in this brand: a store's phone. How many were new.
 
-    @staticmethod
-    def _visible_link(tx: sa.Connection, link_id: int, scope: Scope) -> tuple[Any, list[int]]:
-        """The link and the people at its ends, all of whom the scope must see."""
-        row = tx.execute(
-            sa.select(link.c.a, link.c.b, link.c.status, link.c.decision).where(
-                link.c.link_id == link_id, link.c.brand_id == scope.brand_id
-            )
-        ).first()
-        if row is None:
-            raise link_not_found(link_id)
-        holders = sa.select(identifier.c.person_id).where(identifier.c.identifier_id.in_([row.a, row.b]))
-        owners = sorted({int(number) for number in tx.execute(holders).scalars()} - {0})
-        if not owners or len(people.people_by_id(tx, owners, scope)) < len(owners):
-            raise link_not_found(link_id)
-        return row, owners
+        Whoever they glued together falls apart at once. Raises Invalid for a value that is no identifier.
+        """
+        return self._deciding.block(caller, values, reason)
 
-    @staticmethod
-    def _check(link_id: int, status: str, decided: int, decision: int) -> None:
-        if decision == DENY and status == "denied":
-            raise link_state_wrong(link_id, status, Label("它已经被拆分", "it is denied already"))
-        if decision == UNDECIDED and decided == UNDECIDED:
-            raise link_state_wrong(link_id, status, Label("没有人工决定可以撤回", "nobody decided about it"))
-        if decision == ACCEPT and status != "refused":
-            raise link_state_wrong(
-                link_id,
-                status,
-                Label("只有被拒绝的关联可以人工确认", "only a refused link can be accepted by hand"),
-            )
-
-    @staticmethod
-    def _decided(
-        tx: sa.Connection, link_id: int, before: dict[int, int], outcome: Outcome | None, preview: bool
-    ) -> Decided:
-        after = decisions.people_of(outcome, before) if outcome else set(before.values())
-        return Decided(
-            link_id,
-            decisions.public_ids(tx, sorted(after)),
-            len(set(before.values())),
-            len(after),
-            outcome.identifiers_moved if outcome else 0,
-            preview,
-        )
+    def blocked(self, scope: Scope) -> Mapping[str, list[str]]:
+        """The brand's own blocked values, masked, by namespace."""
+        return self._deciding.blocked(scope)
 
     # -------------------------------------------------------------------------------------------------- policies
     def policies(self) -> tuple[Policy, ...]:
@@ -418,71 +345,6 @@ class Identity:
                 decisions.public_ids(tx, found.merged_examples),
                 decisions.public_ids(tx, found.split_examples),
             )
-
-    def block(self, caller: Caller, values: Sequence[tuple[str, str]], reason: str) -> int:
-        """Values (namespace, value) that identify nobody in this brand: a store's phone. How many were new.
-
-        Whoever they glued together falls apart at once. Raises Invalid for a value that is no identifier.
-        """
-        scope, at = caller.scope, self._clock.now()
-        forms: dict[tuple[str, str], None] = {}
-        for namespace, value in values:
-            form = self._form(namespace, value)
-            if isinstance(form, Refused):
-                raise value_refused(namespace, form.reason)
-            forms[namespace, form.value] = None
-        hashes = self._vault.index_many(scope.brand_id, forms)
-        with self.state.write() as tx:
-            sequences.lock_people(tx, scope.brand_id)
-            known = set(
-                tx.execute(sa.select(blocked_value.c.hash).where(blocked_value.c.brand_id == scope.brand_id)).scalars()
-            )
-            made = [
-                {
-                    "brand_id": scope.brand_id,
-                    "hash": text,
-                    "namespace": namespace,
-                    "masked": mask(namespace, value),
-                    "reason": reason,
-                    "blocked_by": caller.name,
-                    "at": at,
-                }
-                for text, (namespace, value) in zip(hashes, forms, strict=True)
-                if text not in known
-            ]
-            upsert(tx, blocked_value, made, ["brand_id", "hash"], ["reason"])
-            given = rows(tx, {"hash": sa.Text, "namespace": sa.Text}, [(row["hash"], row["namespace"]) for row in made])
-            numbers = (
-                tx.execute(
-                    sa.update(identifier)
-                    .where(
-                        identifier.c.hash == given.c.hash,
-                        identifier.c.namespace == given.c.namespace,
-                        identifier.c.brand_id == scope.brand_id,
-                    )
-                    .values(state=BLOCKED)
-                    .returning(identifier.c.identifier_id)
-                )
-                .scalars()
-                .all()
-            )
-            if numbers:
-                decisions.settle_around(self._bench(tx, scope.brand_id, micros(at)), [int(n) for n in numbers])
-            self._audit.record(caller, "identifiers_blocked", scope.brand, {"reason": reason}, count=len(made), tx=tx)
-        return len(made)
-
-    def blocked(self, scope: Scope) -> Mapping[str, list[str]]:
-        """The brand's own blocked values, masked, by namespace."""
-        found: dict[str, list[str]] = {}
-        with self.state.read() as tx:
-            for row in tx.execute(
-                sa.select(blocked_value.c.namespace, blocked_value.c.masked)
-                .where(blocked_value.c.brand_id == scope.brand_id)
-                .order_by(blocked_value.c.at)
-                .limit(200)
-            ):
-                found.setdefault(row.namespace, []).append(row.masked)
-        return found
 
     # --------------------------------------------------------------------------------------------- locks, helpers
     @staticmethod
@@ -521,9 +383,7 @@ class Identity:
         return int(resolved.carried.identifier_id[0])
 
     def _form(self, namespace: str, value: str) -> Normal | Refused:
-        if namespace not in self.book:
-            return Refused("unknown_namespace")
-        return normalise(self.book[namespace], value, self._region)
+        return form_of(self.book, namespace, value, self._region)
 
     def _bench(self, tx: sa.Connection, brand_id: int, now: int) -> Workbench:
         return Workbench(tx, brand_id, self.book, self._ids, now)

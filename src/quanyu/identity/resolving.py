@@ -6,7 +6,6 @@ clusters that new evidence touches are settled again. A batch of known people wr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,93 +13,19 @@ import pyarrow as pa
 import sqlalchemy as sa
 from pyroaring import BitMap
 
-from quanyu.identity import sequences
+from quanyu.identity import records, sequences
 from quanyu.identity.batch import Mentions, Seen, read
 from quanyu.identity.contracts import Carried, Resolved
 from quanyu.identity.policies import PolicyBook
-from quanyu.identity.resolution import BLOCKED, CROWDED, DEMOTED, DENY, I64, UNDECIDED
-from quanyu.identity.tables import blocked_value, identifier, link
-from quanyu.identity.values import mask
+from quanyu.identity.records import DAY, NewLinks, Pairs
+from quanyu.identity.resolution import BLOCKED, CROWDED, DENY, I64, UNDECIDED
+from quanyu.identity.tables import identifier
 from quanyu.identity.workbench import Links, Nodes, Outcome, Workbench, load
 from quanyu.kernel.ids import Ids
-from quanyu.storage.bulk import insert_many, rows
+from quanyu.storage.bulk import rows
 from quanyu.storage.vault import Vault
 
-# Sightings are kept to the day: a known person's clicks then write nothing, which is most of what a store does.
-_DAY = 86_400_000_000
-_IDENTIFIER_COLUMNS = (
-    "identifier_id",
-    "brand_id",
-    "namespace",
-    "issuer",
-    "hash",
-    "sealed",
-    "masked",
-    "person_id",
-    "cluster_id",
-    "root_of",
-    "state",
-    "sharing",
-    "born_at",
-    "seen_at",
-    "source",
-    "anchored",
-    "moved",
-)
-_LINK_COLUMNS = (
-    "link_id",
-    "brand_id",
-    "a",
-    "b",
-    "rule",
-    "first_at",
-    "last_at",
-    "days",
-    "source",
-    "event_id",
-    "event_name",
-    "status",
-    "because",
-    "decision",
-)
 _PAIR = 1 << 32  # ids are below 2**32, so a pair of them is one integer
-
-
-@dataclass(slots=True)
-class _Known:
-    """The identifiers of a brand's batch, by position; id 0 until known or made."""
-
-    identifier_id: I64
-    person_id: I64
-    cluster_id: I64
-    state: I64
-    anchored: Any
-    seen_at: I64
-    unbound_at: I64
-    strength: I64
-    rank: Any
-    fresh: Any
-
-
-@dataclass(slots=True)
-class _Pairs:
-    """Pairs seen together: ends (a < b), when first and last, and the row that showed them first."""
-
-    a: I64
-    b: I64
-    first_at: I64
-    last_at: I64
-    row: I64
-
-
-@dataclass(frozen=True, slots=True)
-class _NewLinks:
-    """Pairs that become links: their places among `pairs`, the ids of all pairs' links, and what was settled."""
-
-    pairs: _Pairs
-    at: I64
-    link_id: I64
-    settled: dict[int, tuple[int, str | None]]
 
 
 def resolve(
@@ -190,7 +115,7 @@ class _Batch:
     def run(self, person: I64, anchor: I64) -> None:
         """Resolve, and fill in `person` and `anchor` of this brand's rows."""
         sequences.lock_people(self._tx, self._brand_id)
-        known = self.known = self._look_up()
+        known = self.known = records.look_up(self._tx, self._brand_id, self._seen, self._book)
         first_seen = np.full(len(self._seen), np.iinfo(np.int64).max)
         last_seen = np.zeros(len(self._seen), np.int64)
         np.minimum.at(first_seen, self._which, self._at)
@@ -204,74 +129,29 @@ class _Batch:
         pairs = self._pairs(row[~head], which[~head], centre[~head], self._at[order][~head])
         outcome, new_links = self._settle(pairs, first_seen)
         self._anchor(row, which, person, anchor)
-        self._insert_identifiers(outcome, first_seen, last_seen)
-        self._insert_links(new_links)
-        self._touch(last_seen)
-
-    def _look_up(self) -> _Known:
-        count = len(self._seen)
-        known = _Known(
-            identifier_id=np.zeros(count, np.int64),
-            person_id=np.zeros(count, np.int64),
-            cluster_id=np.zeros(count, np.int64),
-            state=np.zeros(count, np.int64),
-            anchored=np.zeros(count, np.bool_),
-            seen_at=np.zeros(count, np.int64),
-            unbound_at=np.full(count, -1, np.int64),
-            strength=np.array([self._book[one.namespace].strength for one in self._seen], np.int64),
-            rank=np.array([int(one.hash[:16], 16) for one in self._seen], np.uint64),
-            fresh=np.zeros(count, np.bool_),
-        )
-        place_of = {one.hash: i for i, one in enumerate(self._seen)}
-        # The hash covers the namespace, so it alone is the key.
-        # In order of hash, lookups and inserts walk through the index instead of jumping about in it.
-        in_order = np.argsort(known.rank, kind="stable")
-        given = rows(self._tx, {"hash": sa.Text}, [(self._seen[i].hash,) for i in in_order.tolist()])
-        columns = identifier.c
-        found = self._tx.execute(
-            sa.select(
-                columns.hash,
-                columns.identifier_id,
-                columns.person_id,
-                columns.cluster_id,
-                columns.state,
-                columns.anchored,
-                sa.type_coerce(columns.seen_at, sa.BigInteger),
-                sa.func.coalesce(sa.type_coerce(columns.unbound_at, sa.BigInteger), -1),
-            ).join_from(
-                given,
-                identifier,
-                (columns.hash == given.c.hash) & (columns.brand_id == self._brand_id),
+        if outcome is not None:
+            records.insert_identifiers(
+                self._tx,
+                self._brand_id,
+                known,
+                self._seen,
+                outcome,
+                self._vault,
+                first_seen,
+                last_seen,
+                self._sources(),
             )
-        ).all()
-        if found:
-            hashes, *data = zip(*found, strict=True)
-            place = [place_of[text] for text in hashes]
-            targets = (
-                known.identifier_id,
-                known.person_id,
-                known.cluster_id,
-                known.state,
-                known.anchored,
-                known.seen_at,
-                known.unbound_at,
-            )
-            for target, column in zip(targets, data, strict=True):
-                target[place] = column
-        known.fresh = known.identifier_id == 0
-        fresh = in_order[known.fresh[in_order]]
-        first = sequences.take(self._tx, "identifier", fresh.size)
-        known.identifier_id[fresh] = np.arange(first, first + fresh.size)
-        blocked = set(
-            self._tx.execute(
-                sa.select(blocked_value.c.hash).where(blocked_value.c.brand_id == self._brand_id)
-            ).scalars()
-        )
-        if blocked:
-            known.state[[self._seen[i].hash in blocked for i in range(count)]] = BLOCKED
-        return known
+        records.insert_links(self._tx, self._brand_id, new_links, self._table, known, self._seen)
+        records.touch(self._tx, known, last_seen)
 
-    def _pairs(self, row: I64, which: I64, centre: I64, at: I64) -> _Pairs:
+    def _sources(self) -> list[str]:
+        """The source of the first event that carried each identifier."""
+        first = np.full(len(self._seen), np.iinfo(np.int64).max)
+        np.minimum.at(first, self._which, self._row)
+        found: list[str] = self._table.column("source").take(pa.array(first)).to_pylist()
+        return found
+
+    def _pairs(self, row: I64, which: I64, centre: I64, at: I64) -> Pairs:
         one, other = self.known.identifier_id[which], self.known.identifier_id[centre]
         a, b = np.minimum(one, other), np.maximum(one, other)
         key, place = np.unique(a * _PAIR + b, return_inverse=True)
@@ -282,9 +162,9 @@ class _Batch:
         shown = np.zeros(key.size, np.int64)
         shown[place[oldest]] = row[oldest]
         first[place[oldest]] = at[oldest]
-        return _Pairs(key // _PAIR, key % _PAIR, first, last, shown)
+        return Pairs(key // _PAIR, key % _PAIR, first, last, shown)
 
-    def _settle(self, pairs: _Pairs, born: I64) -> tuple[Outcome | None, _NewLinks]:
+    def _settle(self, pairs: Pairs, born: I64) -> tuple[Outcome | None, NewLinks]:
         """Settle the clusters that new evidence touches; the new links as rows to insert."""
         known = self.known
         position = np.argsort(known.identifier_id)
@@ -303,7 +183,7 @@ class _Batch:
         fresh = np.flatnonzero(known.fresh)
         if not nodes.identifier_id and fresh.size == 0:
             # Only links to identifiers that identify nobody: nothing to decide.
-            return None, _NewLinks(pairs, np.flatnonzero(new), link_id, {})
+            return None, NewLinks(pairs, np.flatnonzero(new), link_id, {})
         self._add_fresh(nodes, fresh, born)
         if revised:
             for i, number in enumerate(links.link_id):
@@ -319,9 +199,9 @@ class _Batch:
         settled = outcome.identifier_id[at] == known.identifier_id
         known.person_id[settled] = outcome.person_id[at[settled]]
         known.state[settled] = outcome.state[at[settled]]
-        return outcome, _NewLinks(pairs, np.flatnonzero(new), link_id, outcome.link_status)
+        return outcome, NewLinks(pairs, np.flatnonzero(new), link_id, outcome.link_status)
 
-    def _compare(self, pairs: _Pairs, unbound: I64) -> tuple[I64, Any, dict[int, tuple[int, int]]]:
+    def _compare(self, pairs: Pairs, unbound: I64) -> tuple[I64, Any, dict[int, tuple[int, int]]]:
         """Of each pair the link it already is (0: none) and whether it asks for a new decision.
 
         Links that are older or younger than was known are brought up to date; those among them that ask for a new
@@ -329,7 +209,7 @@ class _Batch:
         """
         link_id = np.zeros(pairs.a.size, np.int64)
         touched = np.ones(pairs.a.size, np.bool_)
-        stored = self._stored(pairs)
+        stored = records.stored_links(self._tx, self.known, pairs)
         if not stored:
             return link_id, touched, {}
         place, number, old_first, old_last, decision = (
@@ -341,51 +221,12 @@ class _Batch:
         revived = (old_last <= cut) & (cut < last) & (decision == UNDECIDED)
         earlier = first < old_first
         touched[place] = matters = (earlier & (decision != DENY)) | revived
-        days = (last // _DAY > old_last // _DAY).astype(np.int64) + (first // _DAY < old_first // _DAY)
+        days = (last // DAY > old_last // DAY).astype(np.int64) + (first // DAY < old_first // DAY)
         changed = (days > 0) | earlier | revived
         columns = (number[changed], days[changed], first[changed], last[changed])
-        self._strengthen(list(zip(*(column.tolist() for column in columns), strict=True)))
+        records.strengthen(self._tx, list(zip(*(column.tolist() for column in columns), strict=True)))
         spans = zip(number[matters].tolist(), first[matters].tolist(), last[matters].tolist(), strict=True)
         return link_id, touched, {one: (begin, end) for one, begin, end in spans}
-
-    def _stored(self, pairs: _Pairs) -> list[Any]:
-        """(place, link_id, first_at, last_at, decision) of the pairs that are links already."""
-        numbers = self.known.identifier_id[self.known.fresh]
-        old = np.flatnonzero(~np.isin(pairs.a, numbers) & ~np.isin(pairs.b, numbers))
-        if old.size == 0:
-            return []
-        given = rows(
-            self._tx,
-            {"place": sa.BigInteger, "a": sa.BigInteger, "b": sa.BigInteger},
-            list(zip(old.tolist(), pairs.a[old].tolist(), pairs.b[old].tolist(), strict=True)),
-        )
-        return list(
-            self._tx.execute(
-                sa.select(
-                    given.c.place,
-                    link.c.link_id,
-                    sa.type_coerce(link.c.first_at, sa.BigInteger),
-                    sa.type_coerce(link.c.last_at, sa.BigInteger),
-                    link.c.decision,
-                ).join_from(
-                    given, link, (link.c.a == given.c.a) & (link.c.b == given.c.b) & (link.c.rule == "together")
-                )
-            ).all()
-        )
-
-    def _strengthen(self, values: list[tuple[int, int, int, int]]) -> None:
-        if not values:
-            return
-        given = rows(
-            self._tx,
-            {"link_id": sa.BigInteger, "days": sa.BigInteger, "first_at": sa.BigInteger, "last_at": sa.BigInteger},
-            values,
-        )
-        self._tx.execute(
-            sa.update(link)
-            .where(link.c.link_id == given.c.link_id)
-            .values(days=link.c.days + given.c.days, first_at=given.c.first_at, last_at=given.c.last_at)
-        )
 
     def _add_fresh(self, nodes: Nodes, fresh: I64, born: I64) -> None:
         known = self.known
@@ -403,7 +244,7 @@ class _Batch:
         for column in (nodes.sharing, nodes.person, nodes.cluster, nodes.root):
             column.extend([0] * fresh.size)
 
-    def _add_new(self, links: Links, pairs: _Pairs, link_id: I64, new: Any) -> None:
+    def _add_new(self, links: Links, pairs: Pairs, link_id: I64, new: Any) -> None:
         count = int(new.sum())
         links.link_id.extend(link_id[new].tolist())
         links.a.extend(pairs.a[new].tolist())
@@ -437,95 +278,3 @@ class _Batch:
                 .where(identifier.c.identifier_id == given.c.identifier_id)
                 .values(anchored=sa.true())
             )
-
-    def _insert_identifiers(self, outcome: Outcome | None, first_seen: I64, last_seen: I64) -> None:
-        known = self.known
-        fresh = np.flatnonzero(known.fresh)
-        fresh = fresh[np.argsort(known.identifier_id[fresh])]
-        if fresh.size == 0 or outcome is None:
-            return
-        at = np.searchsorted(outcome.identifier_id, known.identifier_id[fresh])
-        sealed = self._vault.seal_many(self._brand_id, [self._seen[i].value for i in fresh.tolist()])
-        sources = self._table.column("source").combine_chunks().dictionary_encode()
-        names = sources.dictionary.to_pylist()
-        first_row = np.full(len(self._seen), np.iinfo(np.int64).max)
-        np.minimum.at(first_row, self._which, self._row)
-        codes = sources.indices.to_numpy()[first_row[fresh]]
-        given = [self._seen[i] for i in fresh.tolist()]
-        count = len(given)
-        values = list(
-            zip(
-                known.identifier_id[fresh].tolist(),
-                [self._brand_id] * count,
-                [one.namespace for one in given],
-                [one.issuer for one in given],
-                [one.hash for one in given],
-                sealed,
-                [mask(one.namespace, one.value) for one in given],
-                outcome.person_id[at].tolist(),
-                outcome.cluster_id[at].tolist(),
-                [number or None for number in outcome.root_of[at].tolist()],
-                outcome.state[at].tolist(),
-                outcome.sharing[at].tolist(),
-                first_seen[fresh].tolist(),
-                last_seen[fresh].tolist(),
-                [names[code] for code in codes.tolist()],
-                known.anchored[fresh].tolist(),
-                [False] * count,
-                strict=True,
-            )
-        )
-        insert_many(self._tx, identifier, _IDENTIFIER_COLUMNS, values)
-
-    def _insert_links(self, new: _NewLinks) -> None:
-        if new.at.size == 0:
-            return
-        pairs = new.pairs
-        shown = pa.array(pairs.row[new.at])
-        event = self._table.select(["source", "event_id", "name"]).take(shown).to_pydict()
-        values = []
-        for i, place in enumerate(new.at.tolist()):
-            a, b, number = int(pairs.a[place]), int(pairs.b[place]), int(new.link_id[place])
-            status, because = new.settled.get(number) or (DEMOTED, self._junk(a, b))
-            values.append(
-                (
-                    number,
-                    self._brand_id,
-                    a,
-                    b,
-                    "together",
-                    int(pairs.first_at[place]),
-                    int(pairs.last_at[place]),
-                    1,
-                    event["source"][i],
-                    event["event_id"][i],
-                    event["name"][i],
-                    status,
-                    because,
-                    UNDECIDED,
-                )
-            )
-        insert_many(self._tx, link, _LINK_COLUMNS, values)
-
-    def _junk(self, a: int, b: int) -> str:
-        """The namespace of that end of a link which identified nobody before this batch."""
-        ends = [int(np.flatnonzero(self.known.identifier_id == number)[0]) for number in (a, b)]
-        barred = [end for end in ends if self.known.state[end] in (CROWDED, BLOCKED)]
-        return self._seen[(barred or ends)[0]].namespace
-
-    def _touch(self, last_seen: I64) -> None:
-        known = self.known
-        late = np.flatnonzero(~known.fresh & (last_seen >= known.seen_at + _DAY))
-        late = late[np.argsort(known.identifier_id[late])]
-        if late.size == 0:
-            return
-        given = rows(
-            self._tx,
-            {"identifier_id": sa.BigInteger, "seen_at": sa.BigInteger},
-            list(zip(known.identifier_id[late].tolist(), last_seen[late].tolist(), strict=True)),
-        )
-        self._tx.execute(
-            sa.update(identifier)
-            .where(identifier.c.identifier_id == given.c.identifier_id)
-            .values(seen_at=given.c.seen_at)
-        )

@@ -10,7 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from quanyu.identity.policies import Policy, is_blocked
+from quanyu.identity.policies import Policy, PolicyBook, is_blocked
 
 Refusal = Literal["blocked", "malformed", "unknown_namespace"]
 MAX_LENGTH = 256
@@ -77,6 +77,12 @@ def normalise(policy: Policy, raw: str, region: str = "CN") -> Normal | Refused:
         value = value.strip()
         return BLOCKED if is_blocked("", value) else Normal(f"{issuer.strip()}:{value}", issuer.strip())
     return Normal(text)
+
+
+def form_of(book: PolicyBook, namespace: str, raw: str, region: str = "CN") -> Normal | Refused:
+    """`normalise` under the policy that `book` has for the namespace."""
+    policy = book.get(namespace)
+    return UNKNOWN_NAMESPACE if policy is None else normalise(policy, raw, region)
 
 
 def e164(text: str, region: str = "CN") -> str | None:

@@ -5,12 +5,12 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Navigate, Route, Routes, useLocation, useNavigate } from "react-router";
 import { Boundary } from "@/app/Boundary";
-import { Shell } from "@/app/Shell";
 import { theme } from "@/app/theme";
 import { ApiError } from "@/shared/api";
 import { SessionProvider, useSessionQuery } from "@/shared/session";
 import { Empty, ErrorState, Page } from "@/shared/ui";
 
+const Shell = lazy(() => import("@/app/Shell").then((found) => ({ default: found.Shell })));
 const Login = lazy(() => import("@/features/login"));
 const Overview = lazy(() => import("@/features/overview"));
 const People = lazy(() => import("@/features/people"));

@@ -1,8 +1,8 @@
 // The frame around every page: menu, search, brand, language, account. On a phone the menu is a drawer.
-import { DownOutlined, GlobalOutlined, LogoutOutlined, MenuOutlined, MobileOutlined } from "@ant-design/icons";
+import { CloseOutlined, DownOutlined, GlobalOutlined, LogoutOutlined, MenuOutlined, MobileOutlined } from "@ant-design/icons";
 import { useQueryClient } from "@tanstack/react-query";
-import { Button, Drawer, Dropdown, Select } from "antd";
-import { useState, type ReactNode } from "react";
+import { Button, Dropdown } from "antd";
+import { useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate } from "react-router";
 import { language, switchLanguage } from "@/app/i18n";
@@ -15,9 +15,10 @@ import "./shell.css";
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation("shell");
   const session = useSession();
-  const [open, setOpen] = useState(false);
+  const drawer = useRef<HTMLDialogElement>(null);
+  const close = () => drawer.current?.close();
   const logo = (
-    <Link to="/" className="logo" onClick={() => setOpen(false)}>
+    <Link to="/" className="logo" onClick={close}>
       <img src="/favicon.svg" alt="" />
       <span>{t("product")}</span>
     </Link>
@@ -34,12 +35,18 @@ export function Shell({ children }: { children: ReactNode }) {
           {session.product.demo ? `${t("demo")} · ` : ""}v{session.product.version}
         </p>
       </aside>
-      <Drawer open={open} onClose={() => setOpen(false)} placement="left" size={260} title={logo} styles={{ body: { padding: "8px 10px" } }}>
-        <Menu onOpen={() => setOpen(false)} />
-      </Drawer>
+      <dialog ref={drawer} className="side-drawer" aria-label={t("menu.label")} onClick={(event) => event.target === drawer.current && close()}>
+        <div>
+          <div className="side-drawer-head">
+            {logo}
+            <Button type="text" icon={<CloseOutlined />} aria-label={t("actions.close")} onClick={close} />
+          </div>
+          <Menu onOpen={close} />
+        </div>
+      </dialog>
       <div className="stage">
         <header className="top">
-          <Button className="burger" type="text" icon={<MenuOutlined />} aria-label={t("menu.open")} aria-expanded={open} onClick={() => setOpen(true)} />
+          <Button className="burger" type="text" icon={<MenuOutlined />} aria-label={t("menu.open")} aria-haspopup="dialog" onClick={() => drawer.current?.showModal()} />
           <Search />
           <span className="grow" />
           {session.product.sandbox_url ? (
@@ -62,15 +69,15 @@ function Brand() {
   const { brand, brands, choose } = useSession();
   if (brands.length < 2) return <span className="brand-name wide-only">{say(brand.name)}</span>;
   return (
-    <Select
-      className="brand-select"
-      variant="borderless"
-      aria-label={t("brand")}
-      value={brand.brand}
-      onChange={choose}
-      popupMatchSelectWidth={false}
-      options={brands.map((item) => ({ value: item.brand, label: say(item.name) }))}
-    />
+    <Dropdown
+      trigger={["click"]}
+      menu={{ selectable: true, selectedKeys: [brand.brand], items: brands.map((item) => ({ key: item.brand, label: say(item.name) })), onClick: ({ key }) => choose(key) }}
+    >
+      <Button type="text" className="brand-select" aria-label={`${t("brand")} ${say(brand.name)}`} aria-haspopup="menu">
+        <span>{say(brand.name)}</span>
+        <DownOutlined aria-hidden />
+      </Button>
+    </Dropdown>
   );
 }
 

@@ -1,10 +1,12 @@
 // A table of people, as every number that opens shows them. Names and phones are masked by the server.
-import { Table, Tag } from "antd";
+
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { say } from "@/shared/api";
 import { ago, integer, money } from "@/shared/format";
+import { Pill } from "@/shared/pill";
 import type { Schemas } from "@/shared/schema";
+import { Table } from "@/shared/table";
 import { MadeBadge } from "@/shared/ui";
 
 export type Person = Schemas["PersonOut"];
@@ -17,8 +19,7 @@ export function PeopleTable({ people, loading }: { people: Person[]; loading?: b
       rowKey="person_id"
       loading={loading}
       dataSource={people}
-      pagination={false}
-      scroll={{ x: 860 }}
+      minWidth={860}
       columns={[
         {
           title: t("people.name"),
@@ -44,7 +45,7 @@ export function PeopleTable({ people, loading }: { people: Person[]; loading?: b
           render: (_, person) => (
             <span style={{ display: "flex", flexWrap: "wrap", gap: 4 }}>
               {person.tags.map((tag) => (
-                <Tag key={tag.tag_id}>{say(tag.name)}</Tag>
+                <Pill key={tag.tag_id}>{say(tag.name)}</Pill>
               ))}
             </span>
           ),

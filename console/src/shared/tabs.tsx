@@ -32,6 +32,3 @@ export function Parts({ parts, label }: { parts: Part[]; label: string }) {
     </>
   );
 }
-
-/** For a table that scrolls sideways and holds nothing to focus: makes it reachable by keyboard. */
-export const scrollable = { table: (props: object) => <table {...props} tabIndex={0} /> };

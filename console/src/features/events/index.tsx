@@ -1,14 +1,15 @@
 // Events as they are in history, with the filters that a number on a dashboard opens with.
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Button, DatePicker, Input, Select, Table } from "antd";
-import dayjs from "dayjs";
+import { Button, Input, Select } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { get, say, type Label, type Page as PageOf } from "@/shared/api";
 import { at, integer, money } from "@/shared/format";
+import { DateRange } from "@/shared/DateRange";
 import { LoadMore } from "@/shared/lists";
 import type { Schemas } from "@/shared/schema";
 import { useSession } from "@/shared/session";
+import { Table } from "@/shared/table";
 import { Card, Empty, FilterBar, Loaded, MadeBadge, Page } from "@/shared/ui";
 import "./events.css";
 
@@ -60,13 +61,7 @@ export default function EventsPage() {
           options={(names.data?.items ?? []).map((item) => ({ value: item.name, label: `${say(item.label)}（${integer(item.count)}）` }))}
         />
         <Input.Search key={filters["order_id"] ?? ""} defaultValue={filters["order_id"]} allowClear style={{ width: 240 }} placeholder={t("order")} aria-label={t("order")} onSearch={(value) => set("order_id", value.trim())} />
-        <DatePicker.RangePicker
-          value={[filters["from"] ? dayjs(filters["from"]) : null, filters["to"] ? dayjs(filters["to"]) : null]}
-          allowEmpty={[true, true]}
-          aria-label={t("period")}
-          style={{ width: 250 }}
-          onChange={(dates) => setMany({ from: dates?.[0]?.format("YYYY-MM-DD"), to: dates?.[1]?.format("YYYY-MM-DD") })}
-        />
+        <DateRange clearable value={{ from: filters["from"], to: filters["to"] }} label={t("period")} onChange={({ from, to }) => setMany({ from, to })} />
         {(["store_id", "channel", "category", "person_id"] as const)
           .filter((key) => filters[key])
           .map((key) => (
@@ -85,11 +80,10 @@ export default function EventsPage() {
                 <Table<Event>
                   size="middle"
                   rowKey={(row) => `${row.source}/${row.event_id}`}
-                  pagination={false}
                   dataSource={events}
                   loading={query.isPlaceholderData}
-                  scroll={{ x: 900 }}
-                  expandable={{ expandedRowRender: (row) => <Detail event={row} /> }}
+                  minWidth={900}
+                  unfold={(row) => <Detail event={row} />}
                   columns={[
                     { title: t("at"), dataIndex: "occurred_at", render: (value: string) => at(value, "YYYY-MM-DD HH:mm:ss") },
                     { title: t("name"), key: "name", render: (_, row) => <>{say(row.label)} {row.made ? <MadeBadge /> : null}</> },

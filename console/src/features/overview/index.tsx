@@ -1,6 +1,5 @@
 // 人货场: GMV = visitors × conversion × order value, by channel, store, category and time; every number opens.
-import { Alert, DatePicker, Select, Tooltip } from "antd";
-import dayjs from "dayjs";
+import { Alert, Select, Tooltip } from "antd";
 import { useTranslation } from "react-i18next";
 import { useChoices, useOverview, type Overview } from "@/features/overview/api";
 import { Channels, Formula, IN_FORMULA, KpiCard } from "@/features/overview/board";
@@ -9,6 +8,7 @@ import { PRESETS, rangeOf } from "@/features/overview/presets";
 import { Trend } from "@/features/overview/trend";
 import { say } from "@/shared/api";
 import { at, integer, short, today } from "@/shared/format";
+import { DateRange } from "@/shared/DateRange";
 import { useFilters } from "@/shared/lists";
 import { useSession } from "@/shared/session";
 import { Card, DrillNumber, Empty, FilterBar, Loaded, Page } from "@/shared/ui";
@@ -42,15 +42,7 @@ export default function OverviewPage() {
             );
           })}
         </span>
-        <DatePicker.RangePicker
-          value={range ? [dayjs(range.from), dayjs(range.to)] : null}
-          allowClear={false}
-          aria-label={t("period")}
-          style={{ width: 244 }}
-          onChange={(dates) => {
-            if (dates?.[0] && dates[1]) change({ from: dates[0].format("YYYY-MM-DD"), to: dates[1].format("YYYY-MM-DD") });
-          }}
-        />
+        <DateRange value={range ?? {}} label={t("period")} onChange={({ from, to }) => from && to && change({ from, to })} />
         <Select
           allowClear
           showSearch={{ optionFilterProp: "label" }}

@@ -1,5 +1,5 @@
 // Why these identifiers are one person: a graph, and each link with its rule, event and count; links can be undone.
-import { Alert, App, Button, Input, Modal, Table } from "antd";
+import { Alert, App, Button, Input, Modal } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useDenyPreview, usePersonActions, type Identifier, type Link, type PersonDetail } from "@/features/people/api";
@@ -8,6 +8,7 @@ import { say } from "@/shared/api";
 import { at, integer } from "@/shared/format";
 import { useSession } from "@/shared/session";
 import { Pill, type Tone } from "@/shared/pill";
+import { Table } from "@/shared/table";
 import { Card, MadeBadge, sentenceOf } from "@/shared/ui";
 
 const TONES: Record<Link["status"], Tone> = { accepted: "info", refused: "warn", demoted: "calm", denied: "bad" };
@@ -33,9 +34,8 @@ export function Identity({ detail }: { detail: PersonDetail }) {
         <Table<Identifier>
           size="small"
           rowKey="identifier_id"
-          pagination={false}
           dataSource={detail.identifiers}
-          scroll={{ x: 640 }}
+          minWidth={640}
           columns={[
             { title: t("namespace"), key: "ns", render: (_, row) => <>{say(row.namespace_label)} {row.made ? <MadeBadge /> : null}</> },
             { title: t("value"), dataIndex: "masked" },
@@ -59,10 +59,9 @@ export function Identity({ detail }: { detail: PersonDetail }) {
         <Table<Link>
           size="small"
           rowKey="link_id"
-          pagination={false}
           dataSource={detail.links}
-          scroll={{ x: 760 }}
-          locale={{ emptyText: t("noLinks") }}
+          minWidth={760}
+          emptyText={t("noLinks")}
           columns={[
             {
               title: t("linked"),

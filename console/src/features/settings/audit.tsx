@@ -1,13 +1,13 @@
 import { SafetyCertificateOutlined } from "@ant-design/icons";
-import { Alert, Button, Input, Table } from "antd";
+import { Alert, Button, Input } from "antd";
 import { useTranslation } from "react-i18next";
 import { useAudit, useVerifyAudit, type AuditEntry } from "@/features/settings/api";
 import { at, integer } from "@/shared/format";
 import { LoadMore, useFilters } from "@/shared/lists";
-import { scrollable } from "@/shared/tabs";
+import { Table } from "@/shared/table";
 import { Card, Empty, FilterBar, Loaded, sentenceOf } from "@/shared/ui";
 
-export function AuditTab() {
+export default function AuditTab() {
   const { t } = useTranslation("settings");
   const { filters, change, reset } = useFilters(["actor", "action", "subject"]);
   const list = useAudit(filters);
@@ -50,10 +50,8 @@ export function AuditTab() {
               <Table<AuditEntry>
                 size="middle"
                 rowKey="audit_id"
-                pagination={false}
                 dataSource={list.items}
-                components={scrollable}
-                scroll={{ x: 860 }}
+                minWidth={860}
                 columns={[
                   { title: t("audit.at"), dataIndex: "at", width: 160, render: (value: string) => <span className="number">{at(value, "YYYY-MM-DD HH:mm:ss")}</span> },
                   {

@@ -1,5 +1,5 @@
 import { PlusOutlined } from "@ant-design/icons";
-import { Alert, App, Button, Form, Input, Modal, Select, Table, Typography } from "antd";
+import { Alert, App, Button, Form, Input, Modal, Select, Typography } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useClients, useCreateClient, useRevokeClient, type ApiClient } from "@/features/settings/api";
@@ -7,9 +7,10 @@ import { say } from "@/shared/api";
 import { at } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { Table } from "@/shared/table";
 import { Card, Empty, Loaded, sentenceOf } from "@/shared/ui";
 
-export function ClientsTab() {
+export default function ClientsTab() {
   const { t } = useTranslation("settings");
   const query = useClients();
   const revoke = useRevokeClient();
@@ -38,9 +39,8 @@ export function ClientsTab() {
             <Table<ApiClient>
               size="middle"
               rowKey="client_id"
-              pagination={false}
               dataSource={data.items}
-              scroll={{ x: 760 }}
+              minWidth={760}
               columns={[
                 { title: t("clients.name"), dataIndex: "name" },
                 { title: t("clients.key"), dataIndex: "key_hint", render: (hint: string) => <code>{hint}</code> },

@@ -17,7 +17,7 @@ interface Fields {
   config: Record<string, unknown>;
 }
 
-export function ConnectionsTab() {
+export default function ConnectionsTab() {
   const { t } = useTranslation("settings");
   const { may } = useSession();
   const channels = useChannels();

@@ -11,7 +11,7 @@ function drill(row: ConsentRow) {
   };
 }
 
-export function ConsentTab() {
+export default function ConsentTab() {
   const { t } = useTranslation("settings");
   const query = useConsentSummary();
   return (

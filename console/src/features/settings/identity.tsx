@@ -1,12 +1,12 @@
-import { Table, Tooltip } from "antd";
+import { Tooltip } from "antd";
 import { useTranslation } from "react-i18next";
 import { usePolicies, type Policy } from "@/features/settings/api";
 import { say } from "@/shared/api";
 import { Pill } from "@/shared/pill";
-import { scrollable } from "@/shared/tabs";
+import { Table } from "@/shared/table";
 import { Card, Empty, Loaded } from "@/shared/ui";
 
-export function IdentityTab() {
+export default function IdentityTab() {
   const { t } = useTranslation("settings");
   const query = usePolicies();
   const limit = (value: number | null) => value ?? t("identity.unlimited");
@@ -18,10 +18,8 @@ export function IdentityTab() {
             <Table<Policy>
               size="middle"
               rowKey="namespace"
-              pagination={false}
               dataSource={data.items}
-              components={scrollable}
-                scroll={{ x: 820 }}
+                minWidth={820}
               columns={[
                 {
                   title: t("identity.namespace"),

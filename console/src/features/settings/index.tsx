@@ -1,17 +1,19 @@
 // Settings: who may do what, which channels there are, what is allowed, what was done. One tab per concern, in the address.
-import type { ReactNode } from "react";
+import { Skeleton } from "antd";
+import { lazy, Suspense, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { AuditTab } from "@/features/settings/audit";
-import { ClientsTab } from "@/features/settings/clients";
-import { ConnectionsTab } from "@/features/settings/connections";
-import { ConsentTab } from "@/features/settings/consent";
-import { IdentityTab } from "@/features/settings/identity";
-import { SystemTab } from "@/features/settings/system";
-import { UsersTab } from "@/features/settings/users";
 import { useSession } from "@/shared/session";
 import { Parts } from "@/shared/tabs";
 import { NoPermission, Page } from "@/shared/ui";
 import "./settings.css";
+
+const AuditTab = lazy(() => import("@/features/settings/audit"));
+const ClientsTab = lazy(() => import("@/features/settings/clients"));
+const ConnectionsTab = lazy(() => import("@/features/settings/connections"));
+const ConsentTab = lazy(() => import("@/features/settings/consent"));
+const IdentityTab = lazy(() => import("@/features/settings/identity"));
+const SystemTab = lazy(() => import("@/features/settings/system"));
+const UsersTab = lazy(() => import("@/features/settings/users"));
 
 const TABS: { key: string; permission: string; content: ReactNode }[] = [
   { key: "connections", permission: "settings.read", content: <ConnectionsTab /> },
@@ -26,7 +28,7 @@ const TABS: { key: string; permission: string; content: ReactNode }[] = [
 export default function SettingsPage() {
   const { t } = useTranslation("settings");
   const { may } = useSession();
-  const parts = TABS.filter((tab) => may(tab.permission)).map((tab) => ({ key: tab.key, label: t(`tabs.${tab.key}`), content: tab.content }));
+  const parts = TABS.filter((tab) => may(tab.permission)).map((tab) => ({ key: tab.key, label: t(`tabs.${tab.key}`), content: <Suspense fallback={<Skeleton active title={false} paragraph={{ rows: 6 }} />}>{tab.content}</Suspense> }));
   return (
     <Page title={t("title")} note={t("note")}>
       {parts.length ? <Parts parts={parts} label={t("title")} /> : <NoPermission />}

@@ -1,13 +1,13 @@
-import { Table } from "antd";
+
 import { useTranslation } from "react-i18next";
 import { useSettings, useStatus, type Setting } from "@/features/settings/api";
 import { say } from "@/shared/api";
 import { ago, bytes, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
-import { scrollable } from "@/shared/tabs";
+import { Table } from "@/shared/table";
 import { Card, Empty, Loaded } from "@/shared/ui";
 
-export function SystemTab() {
+export default function SystemTab() {
   const { t } = useTranslation("settings");
   const settings = useSettings();
   const shown = (value: unknown) => (value === null || value === undefined || value === "" ? "–" : String(value));
@@ -21,10 +21,8 @@ export function SystemTab() {
               <Table<Setting>
                 size="small"
                 rowKey="name"
-                pagination={false}
                 dataSource={data.items}
-                components={scrollable}
-                scroll={{ x: 760 }}
+                minWidth={760}
                 columns={[
                   {
                     title: t("system.name"),

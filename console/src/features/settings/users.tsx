@@ -1,5 +1,5 @@
 import { PlusOutlined } from "@ant-design/icons";
-import { App, Button, Form, Input, Modal, Select, Switch, Table } from "antd";
+import { App, Button, Form, Input, Modal, Select, Switch } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ROLES, useCreateUser, useStores, useUpdateUser, useUsers, type User, type UserFields } from "@/features/settings/api";
@@ -7,9 +7,10 @@ import { say } from "@/shared/api";
 import { ago } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { Table } from "@/shared/table";
 import { Card, Empty, Loaded, sentenceOf } from "@/shared/ui";
 
-export function UsersTab() {
+export default function UsersTab() {
   const { t } = useTranslation("settings");
   const { user: self } = useSession();
   const query = useUsers();
@@ -42,9 +43,8 @@ export function UsersTab() {
             <Table<User>
               size="middle"
               rowKey="user_id"
-              pagination={false}
               dataSource={data.items}
-              scroll={{ x: 760 }}
+              minWidth={760}
               columns={[
                 {
                   title: t("users.name"),

@@ -1,11 +1,13 @@
 // How to point an SDK that a brand already uses at this installation.
-import { App, Button, Tabs } from "antd";
+import { App, Button } from "antd";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Card } from "@/shared/ui";
 
 export function Connect() {
   const { t } = useTranslation("sources");
   const { message } = App.useApp();
+  const [shown, setShown] = useState("Segment · Python");
   const host = location.origin;
   const snippets: Record<string, string> = {
     "Segment · Python": `import segment.analytics as analytics\nanalytics.write_key = "WRITE_KEY"\nanalytics.host = "${host}"\nanalytics.track("user-1", "Product Viewed", {"product_id": "sku-1"})`,
@@ -17,19 +19,21 @@ export function Connect() {
   return (
     <Card>
       <p>{t("connectNote")}</p>
-      <Tabs
-        tabPlacement={innerWidth < 760 ? "top" : "start"}
-        items={Object.entries(snippets).map(([label, text], at) => ({
-          key: `sdk${at}`,
-          label,
-          children: (
-            <>
-              <pre className="raw">{text}</pre>
-              <Button size="small" onClick={() => void navigator.clipboard.writeText(text).then(() => message.success(t("shell:actions.copied")))}>{t("shell:actions.copy")}</Button>
-            </>
-          ),
-        }))}
-      />
+      <div className="connect">
+        <div className="connect-kinds" role="group" aria-label={t("connect")}>
+          {Object.keys(snippets).map((kind) => (
+            <button key={kind} type="button" aria-pressed={kind === shown} onClick={() => setShown(kind)}>
+              {kind}
+            </button>
+          ))}
+        </div>
+        <div>
+          <pre className="raw" tabIndex={0}>{snippets[shown]}</pre>
+          <Button size="small" onClick={() => void navigator.clipboard.writeText(snippets[shown] ?? "").then(() => message.success(t("shell:actions.copied")))}>
+            {t("shell:actions.copy")}
+          </Button>
+        </div>
+      </div>
     </Card>
   );
 }

@@ -1,5 +1,5 @@
 // What failed a check: why, where, the raw text; mend it and send it through again, or give it up.
-import { App, Button, Input, Modal, Popconfirm, Table } from "antd";
+import { App, Button, Input, Modal, Popconfirm } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useQuarantine, useSourceActions, type Held } from "@/features/sources/api";
@@ -7,9 +7,10 @@ import { say } from "@/shared/api";
 import { at, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { Table } from "@/shared/table";
 import { Card, Empty, Loaded, sentenceOf } from "@/shared/ui";
 
-export function Quarantine() {
+export default function Quarantine() {
   const { t } = useTranslation("sources");
   const { brand, may } = useSession();
   const { message } = App.useApp();
@@ -33,9 +34,8 @@ export function Quarantine() {
             <Table<Held>
               size="middle"
               rowKey="quarantine_id"
-              pagination={false}
               dataSource={data.items}
-              scroll={{ x: 820 }}
+              minWidth={820}
               columns={[
                 { title: t("received"), dataIndex: "received_at", render: (value: string) => at(value, "MM-DD HH:mm:ss") },
                 { title: t("source"), dataIndex: "source" },

@@ -1,0 +1,67 @@
+"""Every page in English without a Chinese word in the navigation, and without a critical barrier to anybody."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.brand import Brand
+from tests.browser.walker import Walker
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+AXE = Path(__file__).parents[2] / "console" / "node_modules" / "axe-core" / "axe.min.js"
+MENU = ("overview", "events", "sources", "people", "audiences", "journeys", "sends", "settings")
+CHINESE = re.compile("[\u4e00-\u9fff]")
+PERFORMED = {"event": "product_added_to_cart", "times_operator": "gte", "times": 1, "within_days": 30}
+
+
+@pytest.fixture(scope="module")
+def places(brand: Brand) -> dict[str, str]:
+    """The pages that are looked at closely, each with something in it."""
+    rule = {"type": "rule", "id": "r1", "predicate": "performed", "params": PERFORMED}
+    tree = {"type": "group", "id": "g1", "op": "and", "children": [rule]}
+    audience = brand.owner.post("/audiences", {"name": "Carts", "description": "", "tree": tree, "refresh": "manual"})
+    journey = brand.owner.post("/journeys", {"name": "Cart reminder", "template": "cart"})
+    person = brand.owner.post("/people/search", {"limit": 1})["items"][0]
+    return {
+        "overview": "/overview",
+        "people": "/people",
+        "person": f"/people/{person['person_id']}?tab=identity",
+        "audience": f"/audiences/{audience['audience_id']}",
+        "journey": f"/journeys/{journey['journey_id']}",
+        "sources": "/sources",
+    }
+
+
+def test_the_navigation_is_english_on_every_page(walker: Walker):
+    walker.sign_in()
+    walker.the("language").click()
+    expect(walker.the("menu-people")).to_have_text("People")
+    for key in MENU:
+        walker.menu(key)
+        said = walker.page.locator("nav.menu").inner_text() + walker.page.locator("main h1").first.inner_text()
+        assert not CHINESE.search(said), f"{key}: {said}"
+
+
+@pytest.mark.parametrize("place", ["overview", "people", "person", "audience", "journey", "sources"])
+def test_no_page_has_a_critical_barrier(place: str, walker: Walker, places: dict[str, str]):
+    assert AXE.exists(), f"{AXE} is missing: run `python hatch_build.py deps`"
+    walker.sign_in()
+    page = walker.page
+    page.goto(walker.base + places[place])
+    expect(page.locator("main")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator(".ant-skeleton, .ant-spin-spinning")).to_have_count(0, timeout=30_000)
+    page.evaluate(AXE.read_text(encoding="utf-8"))  # not as a script tag: the console's own policy forbids those
+    found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run()).violations")
+    critical = [
+        f"{each['id']}: {each['help']}: {[node['html'][:120] for node in each['nodes'][:3]]}"
+        for each in found
+        if each["impact"] == "critical"
+    ]
+    assert not critical, "\n".join(critical)

@@ -76,10 +76,10 @@ class Camera:
     def click(self, test_id: str) -> None:
         self.page.get_by_test_id(test_id).first.click()
 
-    def keep(self, name: str) -> None:
+    def keep(self, name: str, height: int = HEIGHT) -> None:
         path = OUT / self.language / f"{name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(packed(self.page.screenshot()))
+        path.write_bytes(packed(self.page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": height})))
         print(f"{path.relative_to(OUT)} {path.stat().st_size // 1000} kB", flush=True)
 
 
@@ -137,7 +137,7 @@ def journey(camera: Camera) -> None:
 def sends(camera: Camera) -> None:
     """The messages one by one."""
     camera.go("/sends", "main h1")
-    camera.keep("sends")
+    camera.keep("sends", height=640)
 
 
 def sources(camera: Camera) -> None:

@@ -94,9 +94,7 @@ class Node:
 
     def run(self, command: list[str], doing: str) -> None:
         """Run `command` in console/; its output is shown only when it fails."""
-        done = subprocess.run(
-            command, cwd=CONSOLE, env=self.environment, text=True, capture_output=True, check=False
-        )
+        done = subprocess.run(command, cwd=CONSOLE, env=self.environment, text=True, capture_output=True, check=False)
         if done.returncode:
             tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
             raise BuildError(f"{doing} failed (exit {done.returncode}) in {CONSOLE}:\n{tail}")
@@ -157,9 +155,7 @@ def install(node: Node) -> None:
     if installed():
         return
     if not (CONSOLE / "package-lock.json").exists():
-        raise BuildError(
-            f"{CONSOLE}/package-lock.json is missing: run `npm install` in console/ and commit it"
-        )
+        raise BuildError(f"{CONSOLE}/package-lock.json is missing: run `npm install` in console/ and commit it")
     with _step("installing the console's packages"):
         node.run([*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci")
 

@@ -63,9 +63,7 @@ BAD_BODIES = [
         1,
         id="gbk",
     ),
-    pytest.param(
-        b'{"batch": [{"type":"track","event":"x","userId":"u","properties":{"a":NaN}}]}', 200, 1, id="NaN"
-    ),
+    pytest.param(b'{"batch": [{"type":"track","event":"x","userId":"u","properties":{"a":NaN}}]}', 200, 1, id="NaN"),
     pytest.param(
         b'{"batch": [{"type":"track","event":"x","userId":"u","properties":{"a":1e999}}]}', 200, 1, id="1e999"
     ),
@@ -120,25 +118,19 @@ def test_an_event_that_fails_a_check_is_kept_with_its_reason(
     answer = httpx.post(f"{place.base}/v1/batch", json={"batch": batch}, auth=(key, ""), timeout=30)
     assert answer.status_code == 200, answer.text
     books = settled(api, name, 2)
-    assert (books["stored"], books["quarantined"]) == ((2, 0) if stored else (1, 1)), (
-        "a neighbour is not its fault"
-    )
+    assert (books["stored"], books["quarantined"]) == ((2, 0) if stored else (1, 1)), "a neighbour is not its fault"
     held = api.get("/quarantine", source=name)["items"]
     assert [bool(one["reason"] and one["reason_label"]["zh"]) for one in held] == [True] * (not stored)
 
 
 def test_a_body_of_ten_megabytes(place: Installation, api: Api, source: tuple[str, str]) -> None:
     name, key = source
-    within = {
-        "batch": [{**GOOD, "messageId": f"m{n}", "properties": {"a": "x" * 9_000}} for n in range(1000)]
-    }
+    within = {"batch": [{**GOOD, "messageId": f"m{n}", "properties": {"a": "x" * 9_000}} for n in range(1000)]}
     answer = httpx.post(f"{place.base}/v1/batch", json=within, auth=(key, ""), timeout=60)
     assert answer.status_code == 200, answer.text
     beyond = json.dumps({"batch": [{**GOOD, "properties": {"a": "x" * 10_500_000}}]}).encode()
     for body, headers in ((beyond, {}), (gzip.compress(beyond), {"Content-Encoding": "gzip"})):
-        answer = httpx.post(
-            f"{place.base}/v1/batch", content=body, headers=headers, auth=(key, ""), timeout=60
-        )
+        answer = httpx.post(f"{place.base}/v1/batch", content=body, headers=headers, auth=(key, ""), timeout=60)
         assert answer.status_code in (400, 413), answer.text
         assert answer.json()["code"]
     (books,) = [one for one in api.get("/sources")["items"] if one["source"] == name]
@@ -164,9 +156,7 @@ def test_a_wrong_key_is_refused(place: Installation, path: str) -> None:
         "data_list=W3sidHlwZSI6MX1d&gzip=0",
     ],
 )
-def test_a_bad_sensors_form_is_kept(
-    place: Installation, api: Api, source: tuple[str, str], form: str
-) -> None:
+def test_a_bad_sensors_form_is_kept(place: Installation, api: Api, source: tuple[str, str], form: str) -> None:
     name, key = source
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = httpx.post(f"{place.base}/sa?token={key}", content=form, headers=headers, timeout=30)

@@ -36,9 +36,7 @@ def test_no_phone_is_in_clear_anywhere(database_url: str | None, tmp_path: Path)
     try:
         place.start("server", "worker")
         api = place.api()
-        key = api.post("/sources", {"source": "web", "name": {"zh": "网站", "en": "Web"}, "kind": "sdk"})[
-            "write_key"
-        ]
+        key = api.post("/sources", {"source": "web", "name": {"zh": "网站", "en": "Web"}, "kind": "sdk"})["write_key"]
         http = httpx.Client(base_url=place.base, timeout=30)  # one: a client costs more to make than a call
         sent = _segment(http, key, phones[:500], mails[:500])
         sent += _malformed(http, key, phones[500:600], mails[500:600])
@@ -57,9 +55,7 @@ def test_no_phone_is_in_clear_anywhere(database_url: str | None, tmp_path: Path)
         for item in held["items"][:50]:
             api.get(f"/quarantine/{item['quarantine_id']}")
             assert not for_phones.found(item["excerpt"].encode())
-        eventually(
-            "history has it all", lambda: api.get("/status")["stores"]["history_rows"] > 900, within=30
-        )
+        eventually("history has it all", lambda: api.get("/status")["stores"]["history_rows"] > 900, within=30)
         # While it runs: the write-ahead log and the journal are part of what a thief would take.
         _search(tmp_path, database_url, for_phones, for_mails)
     finally:

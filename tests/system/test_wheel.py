@@ -60,7 +60,8 @@ def connect(installation: Installation, owner: Api) -> str:
     named = {"zh": "小程序", "en": "Mini program"}
     key = owner.post("/sources", {"source": "mini", "name": named, "kind": "sdk"})["write_key"]
     till = owner.post(
-        "/api-clients", {"name": "till", "permissions": ["coupons.redeem", "catalog.read"], "brands": ["main"]}
+        "/api-clients",
+        {"name": "till", "permissions": ["coupons.redeem", "catalog.read"], "brands": ["main"]},
     )
     installation.extra = {
         "sandbox": {
@@ -211,7 +212,8 @@ def test_the_wheel_turns(installation: Installation):
     )
     assert {item["channel"]: item["count"] for item in counted["reachable"]}["wecom"] == PEOPLE
     audience = owner.post(
-        "/audiences", {"name": "看过商品", "description": "", "tree": tree(viewed, allowed), "refresh": "manual"}
+        "/audiences",
+        {"name": "看过商品", "description": "", "tree": tree(viewed, allowed), "refresh": "manual"},
     )
     assert audience["size"] == PEOPLE
 
@@ -233,7 +235,12 @@ def test_the_wheel_turns(installation: Installation):
             "valid_days": 7,
         },
     )
-    settings = {"holdout_percent": 30, "reentry": {"rule": "once"}, "category": "marketing", "purpose": "marketing"}
+    settings = {
+        "holdout_percent": 30,
+        "reentry": {"rule": "once"},
+        "category": "marketing",
+        "purpose": "marketing",
+    }
     graph = journey_graph(template["template_id"], coupon["coupon_id"])
     journey = owner.post("/journeys", {"name": "加购挽回", "graph": graph, "settings": settings})["journey_id"]
     checked = owner.post(f"/journeys/{journey}/validation", {})
@@ -255,7 +262,9 @@ def test_the_wheel_turns(installation: Installation):
 
     eventually("everybody entered", lambda: report()["entered"] == PEOPLE)
     eventually(
-        "every message is decided", lambda: node("send")["accepted"] + node("send")["held_out"] == PEOPLE, within=60
+        "every message is decided",
+        lambda: node("send")["accepted"] + node("send")["held_out"] == PEOPLE,
+        within=60,
     )
     treated = node("send")["accepted"]
     assert 0 < treated < PEOPLE
@@ -268,7 +277,9 @@ def test_the_wheel_turns(installation: Installation):
     eventually("the phones show the message", lambda: len(cards()) == treated, within=60)
     assert len({item["external_userid"] for item in cards()}) == treated
     calls = httpx.get(
-        f"{installation.sandbox}/sandbox/calls", params={"path": "externalcontact/add_msg_template"}, timeout=10
+        f"{installation.sandbox}/sandbox/calls",
+        params={"path": "externalcontact/add_msg_template"},
+        timeout=10,
     )
     reached = [subject for call in calls.json()["items"] if call["errcode"] == 0 for subject in call["subjects"]]
     assert len(reached) == len(set(reached)) == treated
@@ -284,12 +295,15 @@ def test_the_wheel_turns(installation: Installation):
     for one in held_out[:3]:
         analytics = segment.analytics.client.Client(key, host=installation.base)
         analytics.track(
-            one.user_id, "Order Completed", {"order_id": f"own-{one.user_id}", "revenue": 88.0, "currency": "CNY"}
+            one.user_id,
+            "Order Completed",
+            {"order_id": f"own-{one.user_id}", "revenue": 88.0, "currency": "CNY"},
         )
         analytics.shutdown()
     eventually("orders reach the goal", lambda: node("send")["redeemed"] == len(buyers), within=60)
     eventually(
-        "conversions are counted", lambda: (r := report())["lift"] and r["lift"]["holdout"]["converted"] == 3 and r
+        "conversions are counted",
+        lambda: (r := report())["lift"] and r["lift"]["holdout"]["converted"] == 3 and r,
     )
     eventually("reads are counted", lambda: node("send")["read"] == len(buyers), within=60)
 

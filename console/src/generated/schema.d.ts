@@ -520,6 +520,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/identity/policies/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a change of a policy would do to the people */
+        post: operations["preview_identity_policy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/journeys": {
         parameters: {
             query?: never;
@@ -3672,6 +3689,32 @@ export interface components {
             value: string;
         };
         /**
+         * PolicyChangeIn
+         * @description What would be different about a policy; fields left out stay.
+         */
+        PolicyChangeIn: {
+            /**
+             * Max People
+             * @default 1
+             */
+            max_people: number;
+            /** Max Per Person */
+            max_per_person?: number | null;
+            /** Namespace */
+            namespace: string;
+            /**
+             * Over Limit
+             * @default refuse
+             * @enum {string}
+             */
+            over_limit: "refuse" | "demote" | "flag";
+            /**
+             * Strength
+             * @default 1
+             */
+            strength: number;
+        };
+        /**
          * PolicyList
          * @description All policies, strongest first; always one page.
          */
@@ -3704,6 +3747,26 @@ export interface components {
             personal: boolean;
             /** Strength */
             strength: number;
+        };
+        /**
+         * PolicyPreviewOut
+         * @description What the change would do; examples are people as they are now.
+         */
+        PolicyPreviewOut: {
+            /** Demoted */
+            demoted: number;
+            /** Merged */
+            merged: number;
+            /** Merged Examples */
+            merged_examples: string[];
+            /** People After */
+            people_after: number;
+            /** People Before */
+            people_before: number;
+            /** Split */
+            split: number;
+            /** Split Examples */
+            split_examples: string[];
         };
         /**
          * Position
@@ -6051,6 +6114,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    preview_identity_policy: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyChangeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyPreviewOut"];
                 };
             };
             /** @description Validation Error */

@@ -1,11 +1,12 @@
 // Every message that was due: what became of it and why, with the unknown ones to be settled by hand.
 import { useQueryClient } from "@tanstack/react-query";
-import { Alert, Button, Select, Skeleton, Table } from "antd";
+import { Alert, Button, Select, Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { say } from "@/shared/api";
 import { ago, at, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
+import { Table } from "@/shared/table";
 import { Card, Empty, ErrorState, FilterBar, Page } from "@/shared/ui";
 import { useConnectionNames, useJourneyNames, useSends, useSummary } from "./api";
 import { SendDrawer } from "./SendDrawer";
@@ -167,8 +168,7 @@ function SendTable({ rows, loading, onOpen, connectionName }: { rows: Send[]; lo
       rowKey="effect_id"
       loading={loading}
       dataSource={rows}
-      pagination={false}
-      scroll={{ x: 1080 }}
+      minWidth={1080}
       columns={[
         {
           title: t("columns.person"),

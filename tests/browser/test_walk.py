@@ -45,7 +45,7 @@ def the_books_balance(walker: Walker) -> None:
     assert duplicate == SECOND_COPIES
     assert quarantined == 1
     walker.the("tab-quarantine").click()
-    expect(walker.page.locator("main .ant-table-tbody")).to_contain_text("mini", timeout=WAIT)
+    expect(walker.page.locator("main")).to_contain_text("待处理", timeout=WAIT)
 
 
 def a_person_is_explained(walker: Walker, one: Customer) -> None:

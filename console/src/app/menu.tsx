@@ -65,7 +65,7 @@ export function Menu({ onOpen }: { onOpen?: () => void }) {
           <ul aria-labelledby={`menu-group-${group.key}`}>
             {group.items.map((item) => (
               <li key={item.key}>
-                <NavLink to={item.to} className="item" data-testid={`menu-${item.key}`} onClick={onOpen}>
+                <NavLink to={item.to} className="item" data-testid={`${onOpen ? "drawer-" : ""}menu-${item.key}`} onClick={onOpen}>
                   {item.icon}
                   <span>{t(`menu.${item.key}`)}</span>
                 </NavLink>

@@ -44,7 +44,10 @@ def test_the_navigation_is_english_on_every_page(walker: Walker):
     expect(walker.the("menu-people")).to_have_text("People")
     for key in MENU:
         walker.menu(key)
-        said = walker.page.locator(".shell > nav.menu, aside nav.menu, .side nav.menu").inner_text() + walker.page.locator("main h1").first.inner_text()
+        said = (
+            walker.page.locator(".shell > nav.menu, aside nav.menu, .side nav.menu").inner_text()
+            + walker.page.locator("main h1").first.inner_text()
+        )
         assert not CHINESE.search(said), f"{key}: {said}"
 
 

@@ -174,7 +174,7 @@ def the_report_counts_and_opens(walker: Walker, brand: Brand, receiver: Customer
 
 def rows(place: Locator) -> Locator:
     """The rows of the table that stands there."""
-    return place.locator(".ant-table-tbody tr.ant-table-row")
+    return place.locator("tbody tr:not(.ant-table-measure-row):not(.ant-table-placeholder)")
 
 
 def count(number: Locator) -> int:

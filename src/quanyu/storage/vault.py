@@ -127,10 +127,6 @@ class Vault:
         """A cipher with a key of its own for `purpose` (the log): for callers that frame by themselves."""
         return AESGCM(self._key(brand_id, purpose))
 
-    def secret(self, brand_id: int, purpose: str) -> bytes:
-        """32 bytes that only this installation and purpose have (salts, signing keys)."""
-        return self._key(brand_id, purpose)
-
     def destroy(self, tx: sa.Connection, brand_id: int) -> None:
         """Forget a brand's keys: what they sealed is unreadable from the commit on."""
         tx.execute(sa.delete(data_key).where(data_key.c.brand_id == brand_id))

@@ -62,10 +62,6 @@ class Worker:
         for thread in self._threads:
             thread.join(timeout)
 
-    def wait(self) -> None:
-        """Wait until `stop` is called."""
-        self._stop.wait()
-
     def _loop(self, lane: Lane) -> None:
         wake, pause = self._wake[lane.name], lane.idle
         while not self._stop.is_set():

@@ -29,6 +29,8 @@ class Batch(msgspec.Struct):
     sentAt: str | None = None  # noqa: N815
 
 
+_ANSWER = b'{"success": true}'
+_HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(_ANSWER)).encode())]
 _decoder = msgspec.json.Decoder(Batch)
 
 
@@ -41,9 +43,10 @@ async def app(scope, receive, send):  # type: ignore[no-untyped-def]
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    _decoder.decode(body)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": b'{"success": true}'})
+    if scope["method"] == "POST":
+        _decoder.decode(body)
+    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+    await send({"type": "http.response.body", "body": _ANSWER})
 
 
 if __name__ == "__main__":

@@ -2762,7 +2762,9 @@ export interface components {
         };
         /**
          * Formula
-         * @description gmv = visitors × conversion × order_value, where conversion = orders ÷ visitors. Null for 0 ÷ 0.
+         * @description gmv = visitors × conversion × order_value: conversion = buyers ÷ visitors, order_value = gmv ÷ buyers.
+         *
+         *     Null where there is nothing to divide by.
          */
         Formula: {
             /** Buyers */
@@ -4519,7 +4521,7 @@ export interface components {
             drill: (components["schemas"]["PeopleDrill"] | components["schemas"]["EventsDrill"]) | null;
             name: components["schemas"]["ReportLabel"];
             /** Order Value */
-            order_value: number;
+            order_value: number | null;
             /** Orders */
             orders: number;
             /** Store Id */

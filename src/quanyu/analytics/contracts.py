@@ -47,12 +47,17 @@ class Totals:
 
     @property
     def conversion(self) -> float | None:
-        """Orders per visitor."""
-        return self.orders / self.visitors if self.visitors else None
+        """Buyers per visitor: at most 1, because whoever buys is a visitor."""
+        return self.buyers / self.visitors if self.visitors else None
 
     @property
     def order_value(self) -> float | None:
-        """Amount per order."""
+        """Amount per buyer (客单价)."""
+        return self.amount / self.buyers if self.buyers else None
+
+    @property
+    def average_order(self) -> float | None:
+        """Amount per order (笔单价)."""
         return self.amount / self.orders if self.orders else None
 
     @property

@@ -30,13 +30,17 @@ DEFINITIONS: dict[str, Label] = {
         "Distinct identified people with any visit (view, open, cart, search …) or paid order in the range",
     ),
     "conversion": Label(
-        "支付订单数 ÷ 访客数；一位访客下多单时会超过 100%",
-        "Paid orders ÷ visitors; above 100% when visitors order more than once",
+        "买家数 ÷ 访客数；支付订单也算到访，所以不会超过 100%",
+        "Buyers ÷ visitors; a paid order is a visit too, so it never exceeds 100%",
     ),
-    "order_value": Label("支付金额 ÷ 支付订单数（客单价）", "Paid amount ÷ paid orders"),
+    "order_value": Label(
+        "支付金额 ÷ 买家数；未识别客户的订单只计金额、不计买家",
+        "Paid amount ÷ buyers; orders of unidentified customers count in the amount, not among the buyers",
+    ),
+    "average_order": Label("支付金额 ÷ 支付订单数", "Paid amount ÷ paid orders"),
     "gmv": Label(
         "支付订单金额之和，未扣退款；等于 访客数 × 转化率 × 客单价",
-        "Sum of paid orders, refunds not deducted; equals visitors × conversion × order value",
+        "Sum of paid orders, refunds not deducted; equals visitors × conversion × value per buyer",
     ),
     "orders": Label(
         "支付订单数；按品类筛选时为含该品类商品的订单数", "Paid orders; with a category, those that hold it"
@@ -62,7 +66,8 @@ KPI_LABELS: dict[str, Label] = {
     "gmv": Label("支付金额 GMV", "GMV"),
     "visitors": Label("访客数", "Visitors"),
     "conversion": Label("转化率", "Conversion"),
-    "order_value": Label("客单价", "Order value"),
+    "order_value": Label("客单价", "Value per buyer"),
+    "average_order": Label("笔单价", "Average order"),
     "orders": Label("支付订单数", "Orders"),
     "buyers": Label("买家数", "Buyers"),
     "people": Label("客户总数", "People"),

@@ -129,17 +129,24 @@ class Computing:
         shop = drills.events(q)
         came, bought = drills.people(drills.visitors(scope, q)), drills.people(drills.buyers(scope, q))
         again, asked = drills.people(drills.repeaters(scope, q)), drills.people(_reachable())
-        paid_days, order_days = _ratio(counts, visitors), _ratio(amounts, counts)
         converted = _kpi(
-            "conversion", "percent", now.conversion, before.conversion, paid_days, made_orders or made_visits, shop
+            "conversion",
+            "percent",
+            now.conversion,
+            before.conversion,
+            _ratio(buyers, visitors),
+            made_orders or made_visits,
+            bought,
         )
+        value_days, order_days = _ratio(amounts, buyers), _ratio(amounts, counts)
         repurchase = _kpi("repurchase", "percent", now.repurchase, before.repurchase, {}, made_orders, again)
         return (
             _kpi("gmv", "money", now.amount, before.amount, amounts, made_orders, shop),
             _kpi("visitors", "count", now.visitors, before.visitors, visitors, made_visits, came),
-            replace(converted, numerator=now.orders, denominator=now.visitors),
-            _kpi("order_value", "money", now.order_value, before.order_value, order_days, made_orders, shop),
+            replace(converted, numerator=now.buyers, denominator=now.visitors),
+            _kpi("order_value", "money", now.order_value, before.order_value, value_days, made_orders, shop),
             _kpi("orders", "count", now.orders, before.orders, counts, made_orders, shop),
+            _kpi("average_order", "money", now.average_order, before.average_order, order_days, made_orders, shop),
             _kpi("buyers", "count", now.buyers, before.buyers, buyers, made_orders, bought),
             _kpi("people", "count", len(self.visible), None, {}, False, drills.people(rule("anyone"))),
             _kpi("reachable", "count", len(reachable), None, {}, made_consent, asked),

@@ -57,7 +57,10 @@ class FormulaDefinitions(BaseModel):
 
 
 class Formula(BaseModel):
-    """gmv = visitors × conversion × order_value, where conversion = orders ÷ visitors. Null for 0 ÷ 0."""
+    """gmv = visitors × conversion × order_value: conversion = buyers ÷ visitors, order_value = gmv ÷ buyers.
+
+    Null where there is nothing to divide by.
+    """
 
     visitors: int
     conversion: float | None
@@ -123,7 +126,7 @@ class StoreRowOut(BaseModel):
     buyers: int
     visitors: int | None
     conversion: float | None
-    order_value: float
+    order_value: float | None
     drill: AnyDrill
 
 
@@ -302,8 +305,8 @@ def _store_out(row: Row) -> StoreRowOut:
         orders=row.orders,
         buyers=row.buyers,
         visitors=row.visitors,
-        conversion=row.orders / row.visitors if row.visitors else None,
-        order_value=row.amount / row.orders if row.orders else 0.0,
+        conversion=row.buyers / row.visitors if row.visitors else None,
+        order_value=row.amount / row.buyers if row.buyers else None,
         drill=_drill(row.drill),
     )
 

@@ -130,8 +130,14 @@ def _totals_equal_a_recount(shop: Shop, scope: Scope, only: Only, found: Overvie
     assert (kpi["repurchase"].numerator, kpi["repurchase"].denominator) == (len(plain.repeaters()), len(plain.buyers()))
     assert kpi["people"].value == len(plain.visible)
     t = found.totals
-    if t.visitors and t.orders:
-        exactly = t.visitors * Fraction(t.orders, t.visitors) * Fraction(t.amount, t.orders)
+    assert plain.buyers() <= plain.visitors()  # a buyer is a visitor, so conversion is at most 1
+    assert (kpi["conversion"].numerator, kpi["conversion"].denominator) == (t.buyers, t.visitors)
+    assert kpi["average_order"].value == (plain.amount() / len(plain.orders) if plain.orders else 0)
+    for day in kpi["conversion"].series:
+        assert 0 <= day.value <= 1, day
+    if t.buyers:
+        assert t.conversion == len(plain.buyers()) / len(plain.visitors()) <= 1
+        exactly = t.visitors * Fraction(t.buyers, t.visitors) * Fraction(t.amount, t.buyers)
         assert exactly == t.amount
         assert t.visitors * t.conversion * t.order_value == pytest.approx(t.amount, abs=1e-6)  # type: ignore[operator]
     by_day = {d: sum(a for _, e, a in plain.orders if _day(e) == d) for d in (p.on for p in kpi["gmv"].series)}
@@ -177,7 +183,8 @@ def _numbers_open_to_themselves(shop: Shop, scope: Scope, only: Only, found: Ove
     counted = 0
     for key in ("visitors", "buyers", "people", "reachable"):
         assert opened(shop, scope, kpi[key].drill) == kpi[key].value, key
-    assert opened(shop, scope, kpi["repurchase"].drill) == kpi["repurchase"].numerator
+    for key in ("repurchase", "conversion"):
+        assert opened(shop, scope, kpi[key].drill) == kpi[key].numerator, key
     assert opened(shop, scope, kpi["orders"].drill) == kpi["orders"].value
     events = shop.door.search_events(scope, query_of(kpi["gmv"].drill), limit=200).items
     shown = [e.amount or 0 for e in events]

@@ -105,7 +105,7 @@ export function Channels({ rows, currency }: { rows: ChannelRow[]; currency: str
       <table className="plain">
         <thead>
           <tr>
-            {(["channel", "kpi.visitors", "kpi.orders", "kpi.buyers", "kpi.conversion", "kpi.order_value", "kpi.gmv", "share"] as const).map((key) => (
+            {(["channel", "kpi.visitors", "kpi.buyers", "kpi.orders", "kpi.conversion", "kpi.order_value", "kpi.gmv", "share"] as const).map((key) => (
               <th key={key} scope="col">
                 {t(key)}
               </th>
@@ -117,10 +117,10 @@ export function Channels({ rows, currency }: { rows: ChannelRow[]; currency: str
             <tr key={row.channel}>
               <th scope="row">{say(row.label)}</th>
               <td>{integer(row.visitors)}</td>
-              <td>{integer(row.orders)}</td>
               <td>{integer(row.buyers)}</td>
-              <td>{row.visitors ? percent(row.orders / row.visitors) : "–"}</td>
-              <td>{row.orders ? money(Math.round(row.amount / row.orders), currency) : "–"}</td>
+              <td>{integer(row.orders)}</td>
+              <td>{row.visitors ? percent(row.buyers / row.visitors) : "–"}</td>
+              <td>{row.buyers ? money(Math.round(row.amount / row.buyers), currency) : "–"}</td>
               <td>
                 <DrillNumber drill={row.drill} label={`${say(row.label)} ${money(row.amount, currency)}`}>
                   {money(row.amount, currency)}

@@ -1,4 +1,4 @@
-// 人货场: GMV = visitors × conversion × order value, by channel, store, category and time; every number opens.
+// 人货场: GMV = visitors × conversion × value per buyer, by channel, store, category and time; every number opens.
 import { Alert, Select, Tooltip } from "antd";
 import { useTranslation } from "react-i18next";
 import { useChoices, useOverview, type Overview } from "@/features/overview/api";

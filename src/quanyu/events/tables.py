@@ -1,4 +1,6 @@
-"""Tables of events: sources, how far the log was read, the books, the quarantine, and what the product recorded."""
+"""Tables of events: sources, how far the log was read, the books and their recount, the quarantine and its replays,
+the tracking plan and what breaks it, what traffic looked like, and what the product recorded.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +45,38 @@ book = sa.Table(
     sa.Column("stored", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("duplicate", sa.BigInteger, nullable=False, server_default="0"),
     sa.Column("quarantined", sa.BigInteger, nullable=False, server_default="0"),
+    # Stored once and lawfully gone since (retention, erasure): history has `stored - removed`.
+    sa.Column("removed", sa.BigInteger, nullable=False, server_default="0"),
+)
+
+# An hour whose books do not add up or do not fit what the stores hold. A row stays until a recount finds it right.
+discrepancy = sa.Table(
+    "event_discrepancy",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("hour_at", Instant, primary_key=True),
+    sa.Column("brand_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("accepted", sa.BigInteger, nullable=False),
+    sa.Column("stored", sa.BigInteger, nullable=False),
+    sa.Column("duplicate", sa.BigInteger, nullable=False),
+    sa.Column("quarantined", sa.BigInteger, nullable=False),
+    sa.Column("removed", sa.BigInteger, nullable=False),
+    sa.Column("found_stored", sa.BigInteger, nullable=False),
+    sa.Column("found_quarantined", sa.BigInteger, nullable=False),
+    sa.Column("found_at", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+)
+
+# When each check last ran, and what it counted: `books` (a recount), `quality:<brand>`.
+check_run = sa.Table(
+    "event_check_run",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("full_at", Instant, nullable=True),
+    sa.Column("counted", sa.BigInteger, nullable=False),
+    sa.Column("found", sa.BigInteger, nullable=False),
+    sa.Column("took_ms", sa.BigInteger, nullable=False),
 )
 
 quarantine = sa.Table(
@@ -67,9 +101,105 @@ quarantine = sa.Table(
     sa.Column("resolved_at", Instant, nullable=True),
     sa.Column("resolved_by", sa.Text, nullable=True),
     sa.Column("note", sa.Text, nullable=True),
+    sa.Column("replay_id", sa.Text, nullable=True),  # the replay in bulk that took it
     sa.CheckConstraint("status IN ('held','replayed','discarded')", name="status"),
+    sa.Index("ix_event_quarantine_replay", "replay_id", "status"),
     sa.Index("ix_event_quarantine_brand_seq", "brand_id", "status", "seq"),
     sa.Index("ix_event_quarantine_source_reason", "brand_id", "source", "reason"),
+)
+
+# A replay in bulk: which items it took, how each is mended, and what became of them (in events; `still` in items).
+replay = sa.Table(
+    "event_replay",
+    metadata,
+    sa.Column("replay_id", sa.Text, primary_key=True),
+    sa.Column("brand_id", sa.BigInteger, nullable=False, index=True),
+    sa.Column("filter", sa.Text, nullable=False),
+    sa.Column("edits", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("total", sa.BigInteger, nullable=False),
+    sa.Column("done", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("stored", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("duplicate", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("still", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False),
+    sa.Column("ended_at", Instant, nullable=True),
+    sa.CheckConstraint("status IN ('running','done','stopped')", name="status"),
+)
+
+# A brand's tracking plan, every version of it; the newest holds.
+plan = sa.Table(
+    "event_plan",
+    metadata,
+    sa.Column("brand_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("made_by", sa.Text, nullable=False),
+)
+
+# What broke the plan, by hour of receipt. `example` is masked.
+violation = sa.Table(
+    "event_violation",
+    metadata,
+    sa.Column("brand_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("property", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, primary_key=True),
+    sa.Column("hour_at", Instant, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("example", sa.Text, nullable=False),
+)
+
+# What traffic looked like: events (property '') and their properties by type, when first and last; `example` is masked.
+seen = sa.Table(
+    "event_seen",
+    metadata,
+    sa.Column("brand_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("property", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, primary_key=True),
+    sa.Column("first_at", Instant, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("example", sa.Text, nullable=False),
+)
+
+# Events by the hour in which they happened: made anew from history by the quality check.
+hourly = sa.Table(
+    "event_hourly",
+    metadata,
+    sa.Column("brand_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("hour_at", Instant, primary_key=True),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("with_person", sa.BigInteger, nullable=False),
+)
+
+# What the quality check found wrong; closed when a later check does not find it any more.
+problem = sa.Table(
+    "event_problem",
+    metadata,
+    sa.Column("problem_id", sa.Text, primary_key=True),
+    sa.Column("brand_id", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("property", sa.Text, nullable=False),
+    sa.Column("facts", sa.Text, nullable=False),
+    sa.Column("first_at", Instant, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
+    sa.Column("closed_at", Instant, nullable=True),
+    sa.Column("muted_until", Instant, nullable=True),
+    sa.CheckConstraint("severity IN ('high','medium','low')", name="severity"),
+    sa.Index("ix_event_problem_brand", "brand_id", "closed_at"),
 )
 
 # What the product did inside a state transaction, on its way to the log: written with what made it true.

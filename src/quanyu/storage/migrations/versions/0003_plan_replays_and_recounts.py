@@ -1,4 +1,4 @@
-"""plan, replays and recounts of events."""
+"""The tracking plan, replays in bulk, recounts of the books and what the quality check finds."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from alembic import op
 
 from quanyu.storage.schema import Instant
 
-
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

@@ -21,13 +21,14 @@ from quanyu.storage.state import State
 
 _FIRST = "0" * 64
 _LOCK = 0x51594155  # one advisory lock for the chain's end
+_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the ledger."""
+    """One line of the ledger; `number` counts within the brand, from 1."""
 
-    seq: int
+    number: int
     at: datetime
     actor_kind: str
     actor_id: str
@@ -41,7 +42,10 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether the chain is whole; `broken_at` is the first entry that does not fit."""
+    """Whether the chain is whole, how many entries of the brand it has, and the first of them that does not fit.
+
+    `broken_at` is None too when the chain broke at another brand's entry.
+    """
 
     intact: bool
     entries: int
@@ -83,7 +87,10 @@ class Audit:
         last = tx.execute(
             sa.select(audit_entry.c.hash).order_by(audit_entry.c.seq.desc()).limit(1)
         ).scalar_one_or_none()
+        own = audit_entry.c.brand_id == caller.scope.brand_id
+        before = tx.execute(sa.select(sa.func.max(audit_entry.c.number)).where(own)).scalar_one()
         row = {
+            "number": (before or 0) + 1,
             "brand_id": caller.scope.brand_id,
             "at": self._clock.now(),
             "actor_kind": caller.kind,
@@ -109,9 +116,9 @@ class Audit:
         before: int | None = None,
         limit: int = 50,
     ) -> list[AuditEntry]:
-        """The newest entries of the scope's brand (and of the installation), before `before`."""
+        """The newest entries of the scope's brand, before the number `before`."""
         table = audit_entry.c
-        statement = sa.select(audit_entry).where(table.brand_id.in_([scope.brand_id, 0]))
+        statement = sa.select(audit_entry).where(table.brand_id == scope.brand_id)
         if actor:
             statement = statement.where(sa.or_(table.actor_id == actor, table.actor_name == actor))
         if action:
@@ -119,12 +126,12 @@ class Audit:
         if subject:
             statement = statement.where(table.subject == subject)
         if before:
-            statement = statement.where(table.seq < before)
+            statement = statement.where(table.number < before)
         with self._state.read() as tx:
-            found = tx.execute(statement.order_by(table.seq.desc()).limit(limit)).all()
+            found = tx.execute(statement.order_by(table.number.desc()).limit(limit)).all()
         return [
             AuditEntry(
-                row.seq,
+                row.number,
                 row.at,
                 row.actor_kind,
                 row.actor_id,
@@ -138,14 +145,18 @@ class Audit:
             for row in found
         ]
 
-    def verify(self) -> Verification:
-        """Walk the whole chain and say whether it is intact."""
+    def verify(self, scope: Scope) -> Verification:
+        """Walk the whole chain and say whether it is intact, to somebody who may know of the scope's brand only."""
         previous, entries = _FIRST, 0
+        in_order = sa.select(audit_entry).order_by(audit_entry.c.seq).execution_options(yield_per=_AT_ONCE)
         with self._state.read() as tx:
-            for row in tx.execute(sa.select(audit_entry).order_by(audit_entry.c.seq)).mappings():
-                entries += 1
-                if row["prev_hash"] != previous or row["hash"] != _digest(dict(row)):
-                    return Verification(False, entries, row["seq"])
+            for row in tx.execute(in_order).mappings():
+                own = row["brand_id"] == scope.brand_id
+                entries += own
+                # The number is no part of the hash: that it counts on is what vouches for it.
+                counts = not own or row["number"] == entries
+                if row["prev_hash"] != previous or row["hash"] != _digest(dict(row)) or not counts:
+                    return Verification(False, entries, row["number"] if own else None)
                 previous = row["hash"]
         return Verification(True, entries, None)
 

@@ -72,6 +72,21 @@ ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     ),
 }
 
+# What concerns a brand as a whole. Whoever sees only some stores, or only their own customers, holds none of these
+# whatever the role: neither the brand's books and ledgers, nor what changes something for customers of others.
+WHOLE_BRAND: frozenset[str] = frozenset(
+    {
+        "audit.read",
+        "users.write",
+        "settings.read",
+        "settings.write",
+        "sources.read",
+        "sources.write",
+        "journeys.write",
+        "journeys.publish",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -105,6 +120,7 @@ class Caller:
     role: str | None = None
     language: str = "zh"
     request_id: str | None = None
+    brands: frozenset[str] = frozenset()  # keys of every brand that the caller may choose
 
     def may(self, permission: str) -> bool:
         """Whether the caller holds `permission`."""
@@ -112,15 +128,25 @@ class Caller:
 
     def require(self, permission: str) -> None:
         """Raise Denied unless the caller holds `permission`."""
-        if permission not in self.permissions:
-            raise Denied(
-                title=Label("没有权限", "You do not have permission"),
-                detail=Label(f"需要权限 {permission}，请联系管理员", f"This needs {permission}; ask an administrator"),
-            )
+        if permission in self.permissions:
+            return
+        title = Label("没有权限", "You do not have permission")
+        if permission in WHOLE_BRAND and not self.scope.whole_brand:
+            zh = f"权限 {permission} 涉及整个品牌，限定门店或导购范围的账号不能使用；请联系品牌管理员"
+            en = f"{permission} concerns the whole brand, this account only a part of it; ask the brand's administrator"
+            raise Denied(title=title, detail=Label(zh, en))
+        zh, en = f"需要权限 {permission}，请联系管理员", f"This needs {permission}; ask an administrator"
+        raise Denied(title=title, detail=Label(zh, en))
 
     def with_scope(self, scope: Scope) -> Caller:
         """The same caller within another scope."""
         return replace(self, scope=scope)
+
+
+def permissions_of(role: str, *, whole_brand: bool) -> frozenset[str]:
+    """What a role may do with a whole brand in view, or with a part of it."""
+    held = ROLE_PERMISSIONS[role]
+    return held if whole_brand else held - WHOLE_BRAND
 
 
 def system_caller(scope: Scope, name: str = "system") -> Caller:

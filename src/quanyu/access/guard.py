@@ -14,7 +14,7 @@ from fastapi import Query, Request
 
 from quanyu.access.brands import Brands
 from quanyu.access.clients import ApiClients
-from quanyu.access.contracts import ROLE_PERMISSIONS, Caller
+from quanyu.access.contracts import Caller, permissions_of
 from quanyu.access.errors import brand_not_found, session_missing
 from quanyu.access.users import Users, csrf_of
 from quanyu.kernel.errors import Denied
@@ -71,6 +71,7 @@ class Guard:
                 frozenset(client.permissions),
                 language=language,
                 request_id=request_id,
+                brands=frozenset(client.brands),
             )
         token = request.cookies.get(COOKIE)
         if not token:
@@ -85,17 +86,22 @@ class Guard:
                 detail=Label("请刷新页面后重试", "Reload the page and try again"),
             )
         key = self._choose(brand, user.brands)
-        stores = frozenset(user.stores) if user.stores is not None else None
+        scope = self._brands.get(key).scope(user.store_ids, user.staff_id)
         return Caller(
             "user",
             user.user_id,
             user.name,
-            self._brands.get(key).scope(stores, user.staff_id),
-            ROLE_PERMISSIONS[user.role],
+            scope,
+            permissions_of(user.role, whole_brand=scope.whole_brand),
             role=user.role,
             language=language,
             request_id=request_id,
+            brands=frozenset(user.brands),
         )
+
+    def sees_installation(self, caller: Caller) -> bool:
+        """Whether the caller has every brand of the installation, whole: only then are its own numbers theirs."""
+        return caller.scope.whole_brand and caller.brands >= {brand.key for brand in self._brands.list()}
 
     def _choose(self, wanted: str | None, allowed: tuple[str, ...]) -> str:
         if wanted is None:

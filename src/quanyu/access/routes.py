@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from quanyu.access.api import COOKIE, Access, csrf_of
 from quanyu.access.clients import ApiClient
-from quanyu.access.contracts import ROLE_PERMISSIONS, Caller
+from quanyu.access.contracts import Caller, permissions_of
 from quanyu.access.errors import brand_not_found, session_missing, user_not_found
 from quanyu.access.users import User
 from quanyu.kernel.errors import Denied
@@ -168,7 +168,7 @@ class Actor(BaseModel):
 
 
 class AuditOut(BaseModel):
-    """One line of the ledger."""
+    """One line of the ledger; `audit_id` counts the brand's lines from 1."""
 
     audit_id: int
     at: datetime
@@ -189,7 +189,10 @@ class AuditPage(BaseModel):
 
 
 class VerificationOut(BaseModel):
-    """Whether the ledger's chain is whole."""
+    """Whether the ledger's chain is whole: `entries` of the brand were read, `broken_at` is the first that is wrong.
+
+    The chain runs through the entries of every brand: one that is not intact without `broken_at` broke elsewhere.
+    """
 
     intact: bool
     entries: int
@@ -217,7 +220,7 @@ def router(access: Access, *, version: str, demo: bool, sandbox_url: str | None,
                 for item in brands
             ],
             stores=list(user.stores) if user.stores is not None else None,
-            permissions=sorted(ROLE_PERMISSIONS[user.role]),
+            permissions=sorted(permissions_of(user.role, whole_brand=user.whole_brand)),
             csrf=csrf_of(token),
             product=Product(version=version, demo=demo, sandbox_url=sandbox_url),
         )
@@ -256,7 +259,7 @@ def router(access: Access, *, version: str, demo: bool, sandbox_url: str | None,
 
     @routes.post("/users", status_code=201, summary="Make a user")
     def create_user(body: UserIn, caller: Annotated[Caller, Depends(guard.permit("users.write"))]) -> UserOut:
-        _within(access, caller, body.brands)
+        _within(caller, body.brands)
         with access.state.write() as tx:
             user = access.users.create(**body.model_dump(), tx=tx)
             access.audit.record(caller, "user_made", user.user_id, {"role": user.role}, tx=tx)
@@ -267,7 +270,7 @@ def router(access: Access, *, version: str, demo: bool, sandbox_url: str | None,
         user_id: str, body: UserChange, caller: Annotated[Caller, Depends(guard.permit("users.write"))]
     ) -> UserOut:
         changes = body.model_dump(exclude_unset=True)
-        _within(access, caller, changes.get("brands") or [])
+        _within(caller, changes.get("brands") or [])
         _reachable_user(access, caller, user_id)
         if user_id == caller.id and (changes.get("active") is False or changes.get("role", "owner") != "owner"):
             raise Denied(
@@ -288,7 +291,7 @@ def router(access: Access, *, version: str, demo: bool, sandbox_url: str | None,
     def create_api_client(
         body: ClientIn, caller: Annotated[Caller, Depends(guard.permit("users.write"))]
     ) -> ClientMade:
-        _within(access, caller, body.brands)
+        _within(caller, body.brands)
         with access.state.write() as tx:
             client, key = access.clients.create(tx, name=body.name, permissions=body.permissions, brands=body.brands)
             access.audit.record(caller, "api_client_made", client.client_id, {"permissions": body.permissions}, tx=tx)
@@ -297,7 +300,7 @@ def router(access: Access, *, version: str, demo: bool, sandbox_url: str | None,
     @routes.delete("/api-clients/{client_id}", status_code=204, summary="Revoke an API client")
     def revoke_api_client(client_id: str, caller: Annotated[Caller, Depends(guard.permit("users.write"))]) -> None:
         with access.state.write() as tx:
-            access.clients.revoke(tx, client_id, _own_brands(access, caller))
+            access.clients.revoke(tx, client_id, caller.brands)
             access.audit.record(caller, "api_client_revoked", client_id, tx=tx)
 
     @routes.get("/audit", summary="The audit ledger, newest first")
@@ -314,7 +317,7 @@ def router(access: Access, *, version: str, demo: bool, sandbox_url: str | None,
         )
         items = [
             AuditOut(
-                audit_id=entry.seq,
+                audit_id=entry.number,
                 at=entry.at,
                 actor=Actor(kind=entry.actor_kind, id=entry.actor_id, name=entry.actor_name),
                 action=entry.action,
@@ -329,7 +332,7 @@ def router(access: Access, *, version: str, demo: bool, sandbox_url: str | None,
 
     @routes.get("/audit/verification", summary="Check the ledger's chain")
     def verify_audit(caller: Annotated[Caller, Depends(guard.permit("audit.read"))]) -> VerificationOut:
-        result = access.audit.verify()
+        result = access.audit.verify(caller.scope)
         access.audit.record(caller, "audit_verified", "audit", {"intact": result.intact})
         return VerificationOut(intact=result.intact, entries=result.entries, broken_at=result.broken_at)
 
@@ -338,24 +341,16 @@ def router(access: Access, *, version: str, demo: bool, sandbox_url: str | None,
 
 def _reachable_user(access: Access, caller: Caller, user_id: str) -> None:
     """A user of other brands reads as one that does not exist."""
-    own = set(_own_brands(access, caller))
     for user in access.users.list():
-        if user.user_id == user_id and set(user.brands) <= own:
+        if user.user_id == user_id and set(user.brands) <= caller.brands:
             return
     raise user_not_found(user_id)
 
 
-def _own_brands(access: Access, caller: Caller) -> tuple[str, ...]:
-    if caller.kind == "client":
-        return next((item.brands for item in access.clients.list() if item.client_id == caller.id), ())
-    return next((item.brands for item in access.users.list() if item.user_id == caller.id), ())
-
-
-def _within(access: Access, caller: Caller, brands: list[str]) -> None:
+def _within(caller: Caller, brands: list[str]) -> None:
     """Nobody hands out a brand that is not their own; an unknown one reads the same."""
-    own = _own_brands(access, caller)
     for key in brands:
-        if key not in own:
+        if key not in caller.brands:
             raise brand_not_found(key)
 
 

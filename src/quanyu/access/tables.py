@@ -63,8 +63,9 @@ api_client = sa.Table(
 audit_entry = sa.Table(
     "audit_entry",
     metadata,
-    sa.Column("seq", BigId, primary_key=True, autoincrement=True),
+    sa.Column("seq", BigId, primary_key=True, autoincrement=True),  # the place in the chain: the installation's
     sa.Column("brand_id", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False, server_default="0"),  # the place within the brand: what is shown
     sa.Column("at", Instant, nullable=False),
     sa.Column("actor_kind", sa.Text, nullable=False),
     sa.Column("actor_id", sa.Text, nullable=False),
@@ -76,7 +77,7 @@ audit_entry = sa.Table(
     sa.Column("request_id", sa.Text, nullable=True),
     sa.Column("prev_hash", sa.Text, nullable=False),
     sa.Column("hash", sa.Text, nullable=False),
-    sa.Index("ix_audit_entry_brand_seq", "brand_id", "seq"),
+    sa.Index("ix_audit_entry_brand_number", "brand_id", "number", unique=True),
     sqlite_autoincrement=True,
 )
 

@@ -44,6 +44,16 @@ class User:
     active: bool
     seen_at: datetime | None
 
+    @property
+    def store_ids(self) -> frozenset[str] | None:
+        """The stores as a scope has them."""
+        return frozenset(self.stores) if self.stores is not None else None
+
+    @property
+    def whole_brand(self) -> bool:
+        """Whether nothing of the user's brands is out of view."""
+        return self.stores is None and self.staff_id is None
+
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:

@@ -199,7 +199,9 @@ def router(consent: Consent, guard: Guard) -> APIRouter:
         return ConsentLedger(items=[_entry_out(entry) for entry in found], next_cursor=more)
 
     @routes.get("/consent/ledger/verification", summary="Check the consent ledger's chain")
-    def verify_consent_ledger(caller: reader) -> ConsentVerification:
+    def verify_consent_ledger(
+        caller: Annotated[Caller, Depends(guard.permit("audit.read"))],
+    ) -> ConsentVerification:
         found = consent.verify(caller.scope)
         return ConsentVerification(intact=found.intact, entries=found.entries, broken_at=found.broken_at)
 

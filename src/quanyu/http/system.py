@@ -41,21 +41,24 @@ class SettingPage(BaseModel):
 
 
 class WorkerStatus(BaseModel):
-    """How the worker is doing. `lag_seconds` is the age of the oldest event that is not yet processed."""
+    """How the worker is doing. `lag_seconds` is the age of the oldest event that is not yet processed.
+
+    The backlog is the installation's: it is told only to callers who have every brand.
+    """
 
     alive: bool
     last_beat_at: datetime | None
-    backlog_events: int
-    backlog_bytes: int
+    backlog_events: int | None
+    backlog_bytes: int | None
     lag_seconds: float
 
 
 class StoreStatus(BaseModel):
-    """The two stores."""
+    """The two stores; their sizes are told only to callers who have every brand."""
 
     state: str
-    history_rows: int
-    history_bytes: int
+    history_rows: int | None
+    history_bytes: int | None
 
 
 class StatusOut(BaseModel):
@@ -101,18 +104,22 @@ def router(guard: Guard, settings: Settings, version: str, measure: Callable[[],
         return SettingPage(items=items, total=len(items))
 
     @routes.get("/status", summary="How the worker and the stores are doing")
-    def read_status(_: Annotated[Caller, Depends(guard.permit("sources.read"))]) -> StatusOut:
-        now = measure()
+    def read_status(caller: Annotated[Caller, Depends(guard.permit("sources.read"))]) -> StatusOut:
+        now, all_of_it = measure(), guard.sees_installation(caller)
         return StatusOut(
             version=version,
             worker=WorkerStatus(
                 alive=now.alive,
                 last_beat_at=now.last_beat_at,
-                backlog_events=now.backlog_events,
-                backlog_bytes=now.backlog_bytes,
+                backlog_events=now.backlog_events if all_of_it else None,
+                backlog_bytes=now.backlog_bytes if all_of_it else None,
                 lag_seconds=now.lag_seconds,
             ),
-            stores=StoreStatus(state=now.state, history_rows=now.history_rows, history_bytes=now.history_bytes),
+            stores=StoreStatus(
+                state=now.state,
+                history_rows=now.history_rows if all_of_it else None,
+                history_bytes=now.history_bytes if all_of_it else None,
+            ),
         )
 
     return routes

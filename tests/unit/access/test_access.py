@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from quanyu.access.api import Access
+from quanyu.access.audit import Verification
 from quanyu.access.contracts import Caller, Scope, system_caller
 from quanyu.access.tables import audit_entry, user_account, user_session
 from quanyu.kernel.clock import ManualClock
@@ -102,7 +103,10 @@ def test_the_ledger_keeps_order_and_scope(access: Access):
         access.audit.record(somebody(), "person_seen", f"p_{number}", {"fields": ["phone"]})
     access.audit.record(system_caller(Scope(2, "b")), "person_seen", "p_9")
     assert [entry.subject for entry in access.audit.entries(Scope(1, "a"))] == ["p_2", "p_1", "p_0"]
-    assert access.audit.verify().intact
+    assert [entry.number for entry in access.audit.entries(Scope(1, "a"))] == [3, 2, 1]
+    assert [entry.number for entry in access.audit.entries(Scope(1, "a"), before=3)] == [2, 1]
+    assert access.audit.verify(Scope(1, "a")) == Verification(True, 3, None)
+    assert access.audit.verify(Scope(2, "b")) == Verification(True, 1, None)
 
 
 def test_the_database_refuses_to_change_the_ledger(access: Access, state: State):
@@ -113,13 +117,30 @@ def test_the_database_refuses_to_change_the_ledger(access: Access, state: State)
 
 
 def test_a_changed_row_breaks_the_chain(access: Access, state: State):
+    access.audit.record(system_caller(Scope(2, "b")), "person_seen", "p_9")
     for number in range(5):
         access.audit.record(somebody(), "person_seen", f"p_{number}")
-    with state.write() as tx:  # what an intruder with the database in hand would do
+    change = sa.update(audit_entry)
+    third = (audit_entry.c.brand_id == 1) & (audit_entry.c.number == 3)
+    by_hand(state, change.where(third).values(subject="p_x"))
+    assert access.audit.verify(Scope(1, "a")) == Verification(False, 3, 3)
+    # To the other brand it says that the chain broke, and nothing of where.
+    assert access.audit.verify(Scope(2, "b")) == Verification(False, 1, None)
+
+
+@pytest.mark.parametrize("values", [{"number": 9}, {"brand_id": 2}], ids=["renumbered", "given to another brand"])
+def test_a_moved_row_breaks_the_chain(access: Access, state: State, values: dict[str, int]):
+    for number in range(3):
+        access.audit.record(somebody(), "person_seen", f"p_{number}")
+    by_hand(state, sa.update(audit_entry).where(audit_entry.c.number == 2).values(**values))
+    assert not access.audit.verify(Scope(1, "a")).intact
+
+
+def by_hand(state: State, change: sa.Update) -> None:
+    """Change the ledger as an intruder with the database in hand would."""
+    with state.write() as tx:
         if tx.dialect.name == "postgresql":
             tx.execute(sa.text("ALTER TABLE audit_entry DISABLE TRIGGER ALL"))
         else:
             tx.execute(sa.text("DROP TRIGGER audit_entry_no_update"))
-        tx.execute(sa.update(audit_entry).where(audit_entry.c.seq == 3).values(subject="p_x"))
-    result = access.audit.verify()
-    assert (result.intact, result.broken_at) == (False, 3)
+        tx.execute(change)

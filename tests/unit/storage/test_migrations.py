@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 import quanyu.app  # noqa: F401 - imports every context, and so every table
 from quanyu.storage import migrate
@@ -44,3 +45,19 @@ def test_ledgers_refuse_changes_after_a_migration(empty: State):
             expected = 1
         counts = dict(found.all())
     assert all(counts.get(table.name, 0) >= expected for table in ledgers), counts
+
+
+def test_audit_entries_of_the_first_tables_are_numbered_within_their_brand(empty: State):
+    config = migrate._config()
+    with empty.write() as tx:
+        config.attributes["connection"] = tx
+        command.upgrade(config, "0001")
+        words = ("actor_kind", "actor_id", "actor_name", "action", "subject", "detail", "prev_hash", "hash")
+        columns = ["brand_id", "at", "count", *words]
+        for brand in (1, 2, 1, 1):
+            values = ", ".join([str(brand), "0", "1", *("'x'" for _ in words)])
+            tx.execute(sa.text(f"INSERT INTO audit_entry ({', '.join(columns)}) VALUES ({values})"))
+    assert migrate.upgrade(empty)
+    with empty.read() as tx:
+        found = tx.execute(sa.text("SELECT brand_id, number FROM audit_entry ORDER BY seq")).all()
+    assert [tuple(row) for row in found] == [(1, 1), (2, 1), (1, 2), (1, 3)]

@@ -1,8 +1,6 @@
-"""Entries of the audit ledger are numbered within their brand; the chain itself stays as it is.
+"""Entries of the audit ledger are numbered within their brand; the chain itself stays as it is."""
 
-Revision ID: 0002
-Revises: 0001
-"""
+from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,15 +13,14 @@ branch_labels = None
 depends_on = None
 
 _NUMBERED = """
-UPDATE audit_entry SET number = (
-    SELECT counted.place FROM (
-        SELECT seq, row_number() OVER (PARTITION BY brand_id ORDER BY seq) AS place FROM audit_entry
-    ) AS counted WHERE counted.seq = audit_entry.seq
-)
+UPDATE audit_entry SET number = counted.place FROM (
+    SELECT seq AS counted_seq, row_number() OVER (PARTITION BY brand_id ORDER BY seq) AS place FROM audit_entry
+) AS counted WHERE counted.counted_seq = audit_entry.seq
 """
 
 
 def upgrade() -> None:
+    """Apply."""
     op.add_column("audit_entry", sa.Column("number", sa.BigInteger(), nullable=False, server_default="0"))
     _let_go()
     op.execute(sa.text(_NUMBERED))
@@ -34,6 +31,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Take back."""
     op.drop_index("ix_audit_entry_brand_number", table_name="audit_entry")
     op.create_index("ix_audit_entry_brand_seq", "audit_entry", ["brand_id", "seq"], unique=False)
     op.drop_column("audit_entry", "number")

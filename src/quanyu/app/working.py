@@ -9,12 +9,14 @@ from datetime import timedelta
 import pyarrow as pa
 import sqlalchemy as sa
 
+from quanyu.app.decoding import decode_ahead
 from quanyu.app.product import Product
 from quanyu.events.contracts import EVENT_SCHEMA
 from quanyu.identity.contracts import Resolved
 from quanyu.storage.bulk import upsert
 from quanyu.storage.lease import Lease
 from quanyu.storage.schema import worker_beat
+from quanyu.worker.ahead import Ahead, spare_the_collector
 from quanyu.worker.lanes import Lane, Worker
 from quanyu.worker.pipeline import EVENTS, Pipeline
 
@@ -23,12 +25,18 @@ _FILES_PER_DAY = 8
 _ORDER = ["name", "person_id", "occurred_at", "event_id"]
 
 
-def pipeline(product: Product) -> Pipeline:
-    """The micro-batch of a product, with every context that lives on events taking part."""
+def pipeline(product: Product, *, helped: bool = False) -> Pipeline:
+    """The micro-batch of a product, with every context that lives on events taking part.
+
+    `helped` lets a process of its own decode ahead once there is a backlog; it ends with this process.
+    """
 
     def receipts(tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> object:  # noqa: ARG001
         return product.messaging.receipts(tx, batch)
 
+    # A second core decodes while this one resolves; on a single core there is nothing to win.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    ahead = Ahead(product.events, decode_ahead, (product.settings,)) if helped and cores > 1 else None
     holder = f"{socket.gethostname()}:{os.getpid()}:{product.ids.code(8)}"
     return Pipeline(
         product.state,
@@ -38,12 +46,13 @@ def pipeline(product: Product) -> Pipeline:
         product.identity,
         [product.consent.apply, product.profiles.apply, receipts, product.journeys.on_events],
         Lease(product.state, product.clock, "micro_batch", holder, _LEASE),
+        ahead=ahead,
     )
 
 
 def lanes(product: Product) -> list[Lane]:
     """Every lane of a worker process."""
-    batches = pipeline(product)
+    batches = pipeline(product, helped=True)
     product.vault.prepare(0, ("log",))
 
     def beat() -> bool:
@@ -68,19 +77,20 @@ def lanes(product: Product) -> list[Lane]:
         Lane("recovery", lambda: bool(product.messaging.recover()), 2.0),
         Lane("tell", tell, 0.25),
         Lane("audiences", audiences, 5.0),
-        Lane("compaction", lambda: _compact(product), 30.0),
+        Lane("compaction", lambda: compact(product), 30.0),
         Lane("beat", beat, 5.0),
     ]
 
 
 def start_worker(product: Product) -> Worker:
     """Start every lane; stop it with `Worker.stop`."""
+    spare_the_collector()
     worker = Worker(lanes(product))
     worker.start()
     return worker
 
 
-def _compact(product: Product) -> bool:
+def compact(product: Product, most_files: int = _FILES_PER_DAY) -> bool:
     """Merge the day with the most small files, when it has too many."""
     counts: dict[str, int] = {}
     for file in product.history.snapshot(EVENTS).files:
@@ -88,7 +98,7 @@ def _compact(product: Product) -> bool:
         if day:
             counts[day] = counts.get(day, 0) + 1
     crowded = max(counts, key=lambda day: counts[day], default=None)
-    if crowded is None or counts[crowded] <= _FILES_PER_DAY:
+    if crowded is None or counts[crowded] <= most_files:
         return False
     product.history.compact(EVENTS, crowded, _ORDER)
     return True

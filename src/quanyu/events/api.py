@@ -140,20 +140,22 @@ class Events:
         return recorded.pump(self._state, self._vault, self.log, limit)
 
     # ------------------------------------------------------------------------------------------- the micro-batch
-    def read(self, max_events: int = 20_000) -> list[Frame]:
-        """The next frames after the books. For one thread: the worker's."""
+    def cursors(self) -> dict[str, Position]:
+        """Where the books end in each writer's log."""
+        with self._state.read() as tx:
+            return books.cursors(tx)
+
+    def read(self, max_events: int = 20_000, after: Mapping[str, Position] | None = None) -> list[Frame]:
+        """The next frames after the books, or after the given places. For one thread: the worker's."""
         if self._reader is None:
             self._reader = LogReader(self._folder / "log", self._vault.cipher(0, "log"))
-        with self._state.read() as tx:
-            after = books.cursors(tx)
-        return self._reader.read(after, max_events=max_events)
+        return self._reader.read(self.cursors() if after is None else after, max_events=max_events)
 
     def decode(self, frames: Sequence[Frame]) -> Batch:
-        """Rows, refused events and counts of `frames`. Writes nothing."""
+        """Rows with their keys, refused events and counts of `frames`. Writes nothing."""
         batch = self._decoder.decode(frames)
-        for brand_id in {item.brand_id for item in batch.rejected}:
-            self._vault.cipher(brand_id, "seal")  # made now if missing: inside a write transaction it could not be
-        return batch
+        table = batch.table
+        return replace(batch, keys=keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist()))
 
     @property
     def keys(self) -> KeyIndex:
@@ -166,16 +168,16 @@ class Events:
 
     def deduplicate(self, batch: Batch) -> Batch:
         """The batch without events that were stored before, or that it holds twice; they are counted."""
-        table = batch.table
-        keys = keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist())
-        fresh = self.keys.fresh(keys)
+        for brand_id in {item.brand_id for item in batch.rejected}:
+            self._vault.cipher(brand_id, "seal")  # made now if missing: inside a write transaction it could not be
+        fresh = self.keys.fresh(batch.keys)
         if fresh.all():
-            return replace(batch, keys=keys)
+            return batch
         return replace(
             batch,
-            table=table.filter(pa.array(fresh)),
-            keys=keys[fresh],
-            duplicates=books.duplicates_of(table, fresh),
+            table=batch.table.filter(pa.array(fresh)),
+            keys=batch.keys[fresh],
+            duplicates=books.duplicates_of(batch.table, fresh),
         )
 
     def commit_books(self, tx: sa.Connection, batch: Batch) -> bool:

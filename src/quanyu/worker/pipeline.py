@@ -24,6 +24,7 @@ from quanyu.storage import handover
 from quanyu.storage.history import History
 from quanyu.storage.lease import Lease
 from quanyu.storage.state import State
+from quanyu.worker.ahead import Ahead
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ APP = "ingest"
 EVENTS = "events"
 
 PROCESSED = Counter("quanyu_events_processed_total", "Events through the micro-batch, by outcome", ["outcome"])
-BATCH_SECONDS = Histogram("quanyu_batch_seconds", "Time of a micro-batch, log to commit")
+BATCH_SECONDS = Histogram("quanyu_batch_seconds", "Time of a micro-batch, decoded to commit")
 
 
 class TakesPart(Protocol):
@@ -55,7 +56,7 @@ class Pipeline:
         parts: Sequence[TakesPart],
         lease: Lease,
         *,
-        max_events: int = 20_000,
+        ahead: Ahead | None = None,
         afterwards: Callable[[], None] = lambda: None,
     ) -> None:
         self._state = state
@@ -65,7 +66,7 @@ class Pipeline:
         self._identity = identity
         self._parts = parts
         self._lease = lease
-        self._max_events = max_events
+        self._ahead = ahead or Ahead(events)
         self._afterwards = afterwards
         self._ready = False
         self.taken = 0  # events that this process took from the log
@@ -82,11 +83,11 @@ class Pipeline:
         if not self._ready:
             self._recover()
         self._events.pump()
-        frames = self._events.read(self._max_events)
-        if not frames:
+        batch = self._ahead.take()
+        if batch is None:
             return False
         with BATCH_SECONDS.time():
-            batch = self._events.deduplicate(self._events.decode(frames))
+            batch = self._events.deduplicate(batch)
             with self._state.write() as tx:
                 if not self._lease.confirm(tx) or not self._events.commit_books(tx, batch):
                     self._ready = False  # somebody else took over: look again before going on

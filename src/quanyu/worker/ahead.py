@@ -1,0 +1,149 @@
+"""Decoding ahead: while one micro-batch is taken in, a process of its own decodes the next one.
+
+Decoding is half of the work on an event and needs nothing that the other half changes, so under load two cores do
+it side by side. The process is started when a backlog is first seen. It only reads: it may be killed, hang or
+answer for a place where the books no longer are, and the worker then decodes the batch itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import signal
+import time
+from collections.abc import Callable, Mapping
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from quanyu.events.api import Events
+from quanyu.events.contracts import Batch, Position
+
+log = logging.getLogger(__name__)
+
+Cursors = Mapping[str, Position]
+_PATIENCE = 60.0
+_RESTART_SECONDS = 30.0
+
+
+def spare_the_collector() -> None:
+    """Let Python look for cycles rarely: a micro-batch makes a million objects, and none of them in cycles."""
+    gc.set_threshold(200_000, 50, 100)
+
+
+def read_batch(events: Events, after: Cursors, max_events: int) -> Batch | None:
+    """The batch that begins at the given places; None when nothing is there."""
+    frames = events.read(max_events, after)
+    return events.decode(frames) if frames else None
+
+
+def answer(events: Callable[[], Events], connection: Connection) -> None:
+    """The helper process: batches for whoever holds the other end, until that end is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker; its end closes the connection
+    opened = events()
+    spare_the_collector()
+    with contextlib.suppress(EOFError, OSError):
+        connection.send(None)  # ready
+        while True:
+            after, max_events = connection.recv()
+            try:
+                batch = read_batch(opened, after, max_events)
+            except Exception:  # the worker meets it again, in its own lane, where it is counted
+                log.exception("decoding_ahead_failed")
+                batch = None
+            connection.send(batch)
+
+
+class Ahead:
+    """Gives micro-batches in order. For one thread.
+
+    `main` and `arguments` are what the helper process runs, with a connection as the last argument: importable, and
+    such as can be sent to another process. Without `main` every batch is decoded here.
+    """
+
+    def __init__(
+        self,
+        events: Events,
+        main: Callable[..., None] | None = None,
+        arguments: tuple[Any, ...] = (),
+        *,
+        max_events: int = 20_000,
+    ) -> None:
+        self._events = events
+        self._main = main
+        self._arguments = arguments
+        self._max_events = max_events
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+        self._ready = False
+        self._asked: Cursors | None = None
+        self._started = -_RESTART_SECONDS
+        self.from_ahead = 0  # batches that the helper decoded
+
+    def take(self) -> Batch | None:
+        """The batch after the books' end; None when there is nothing to do."""
+        after = self._events.cursors()
+        batch = self._answered(after)
+        if batch is None:
+            batch = read_batch(self._events, after, self._max_events)
+        if batch is not None and sum(batch.accepted.values()) >= self._max_events:
+            self._ask({**after, **batch.ended})
+        return batch
+
+    def close(self) -> None:
+        """End the helper process."""
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._process = self._connection = self._asked = None
+        self._ready = False
+
+    def _ask(self, after: Cursors) -> None:
+        if self._connection is None:
+            self._start()
+            return
+        with self._mending():
+            if not self._ready and self._connection.poll(0):
+                self._connection.recv()
+                self._ready = True
+            if self._ready:
+                self._connection.send((after, self._max_events))
+                self._asked = after
+
+    def _answered(self, after: Cursors) -> Batch | None:
+        """What the helper decoded, if it was asked for just this place."""
+        asked, self._asked = self._asked, None
+        if asked is None or self._connection is None:
+            return None
+        with self._mending():
+            if not self._connection.poll(_PATIENCE):
+                raise TimeoutError
+            batch: Batch | None = self._connection.recv()
+            if asked == after:
+                self.from_ahead += batch is not None
+                return batch
+        return None
+
+    @contextlib.contextmanager
+    def _mending(self) -> Any:
+        try:
+            yield
+        except (EOFError, OSError) as error:  # it was killed, or hangs
+            log.warning("decoding_ahead_lost", extra={"why": type(error).__name__})
+            self.close()
+
+    def _start(self) -> None:
+        if self._main is None or time.monotonic() - self._started < _RESTART_SECONDS:
+            return
+        self._started = time.monotonic()
+        context = get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=self._main, args=(*self._arguments, theirs), name="quanyu-decoder", daemon=True
+        )
+        self._process.start()
+        theirs.close()

@@ -1,0 +1,108 @@
+"""Decoding in a process of its own changes nothing but the speed, and may die."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quanyu.app.decoding import decode_ahead
+from quanyu.app.product import Product, compose
+from quanyu.app.working import pipeline
+from quanyu.events.contracts import FrameHeader
+from quanyu.events.protocols import segment
+from quanyu.kernel.clock import micros
+from quanyu.kernel.label import Label
+from quanyu.kernel.settings import Settings
+from quanyu.storage import migrate
+from quanyu.worker.ahead import Ahead
+
+_SIZE = 100
+
+
+@pytest.fixture
+def product(tmp_path: Path, state_url: str) -> Any:
+    made = compose(Settings.load({}, {"data_dir": str(tmp_path), "database_url": state_url}))
+    migrate.upgrade(made.state)
+    brand = made.access.brands.create(key="acme", name=Label("艾", "A"), currency="CNY", time_zone="Asia/Shanghai")
+    made.vault.prepare(0, ("log",))
+    made.vault.prepare(brand.brand_id)
+    with made.state.write() as tx:
+        made.events.create_source(tx, brand.scope(), source="web", name=Label("网", "Web"), kind="sdk")
+    yield made
+    made.close()
+
+
+def fill(product: Product, first: int, frames: int) -> None:
+    """Frames of `_SIZE` calls with ids of their own; in each, one that goes to quarantine."""
+    now = micros(product.clock.now())
+    for number in range(first, first + frames):
+        calls = [
+            {"type": "track", "event": "Product Viewed", "messageId": f"{number}-{i}", "userId": f"u{i}"}
+            for i in range(_SIZE - 1)
+        ]
+        calls.append({"type": "track", "event": "Nobody Did It", "messageId": f"{number}-bad"})
+        body = json.dumps({"batch": calls}).encode()
+        product.events.log.append_now([(FrameHeader(now, segment.PROTOCOL, "web", _SIZE, "batch"), body)])
+
+
+def until_ready(ahead: Ahead) -> int:
+    """Wait until the helper has said that it is ready; its process id."""
+    assert ahead._process is not None
+    assert ahead._connection is not None
+    assert ahead._connection.poll(60)
+    assert ahead._process.pid
+    return ahead._process.pid
+
+
+def books(product: Product) -> tuple[int, int, int]:
+    view = product.events.list_sources(product.access.brands.get("acme").scope())[0]
+    assert view.balanced
+    return view.stored, view.duplicate, view.quarantined
+
+
+def test_a_helper_that_decodes_ahead_and_is_killed_changes_no_number(product: Product) -> None:
+    ahead = Ahead(product.events, decode_ahead, (product.settings,), max_events=2 * _SIZE)
+    batches = pipeline(product)
+    batches._ahead = ahead
+    fill(product, 0, 20)
+    assert batches.step()
+    pid = until_ready(ahead)
+    for _ in range(4):
+        assert batches.step()
+    assert ahead.from_ahead == 3  # the first of the four tells it where to begin
+
+    os.kill(pid, signal.SIGKILL)
+    limit = time.monotonic() + 10
+    while ahead._process is not None and ahead._process.is_alive() and time.monotonic() < limit:
+        time.sleep(0.01)
+    while batches.step():
+        pass
+    assert ahead._process is None
+    assert books(product) == (20 * (_SIZE - 1), 0, 20)
+
+    fill(product, 10, 15)  # ten of them come a second time
+    while batches.step():
+        pass
+    assert books(product) == (25 * (_SIZE - 1), 10 * (_SIZE - 1), 35)
+
+
+def test_what_was_decoded_for_another_place_is_thrown_away(product: Product) -> None:
+    fill(product, 0, 6)
+    ahead = Ahead(product.events, decode_ahead, (product.settings,), max_events=2 * _SIZE)
+    first = ahead.take()
+    until_ready(ahead)
+    # The books have not moved: nothing was committed, so the same batch is due again, whatever was asked for.
+    again, third = ahead.take(), ahead.take()
+    ahead.close()
+    assert first is not None
+    assert again is not None
+    assert third is not None
+    assert first.table.equals(again.table)
+    assert first.table.equals(third.table)
+    assert ahead.from_ahead == 0

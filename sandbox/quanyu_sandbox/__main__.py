@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--api-key", help="接口密钥 · key of the brand's API")
     made.add_argument("--speed", type=float, help="加速倍数 · divides every delay of people (1)")
     made.add_argument("--auto", action="store_true", default=None, help="顾客自动行动 · customers act by themselves")
+    made.add_argument("--opening", type=int, help="开业第一分钟到访的顾客数 · customers in the first minute (0)")
     made.add_argument(
         "--no-confirm", dest="confirm", action="store_false", default=None, help="员工不自动确认 · staff wait for a tap"
     )

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from typing import Any
 
 from quanyu_sandbox.clock import SECOND
 from quanyu_sandbox.people import People
@@ -18,6 +17,8 @@ from quanyu_sandbox.sending import Sending
 from quanyu_sandbox.world import World
 
 _DAY = 86_400 * SECOND
+_MINUTE = 60 * SECOND
+_NEW_FRIENDS = 5  # of so many who come in the first minute, one more is new
 
 
 class Behaviour:
@@ -36,6 +37,7 @@ class Behaviour:
             "block": self._block,
             "shop": self._shop,
             "browse": self._browse,
+            "meet": self._meet,
             "buy": self._buy,
         }
 
@@ -148,26 +150,50 @@ class Behaviour:
 
     # ------------------------------------------------------------------ buying without being asked
     def open_shops(self) -> None:
-        """Let customers browse and buy on their own from now on, once a day of theirs, at their `purchase_rate`."""
-        if not self.world.customers_act:
+        """Let customers browse and buy on their own from now on, once a day of theirs, at their `purchase_rate`.
+
+        Whoever never met a guide adds one instead of browsing. Nothing opens before somebody lives here.
+        """
+        store = self.world.store
+        if not self.world.customers_act or not store.number("SELECT count(*) FROM customer"):
             return
-        with self.world.store.write() as db:
-            if not self.world.store.number("SELECT count(*) FROM agenda WHERE kind = 'shop'"):
-                day = self.world.store.number("SELECT value FROM meta WHERE name = 'day'")
-                self.world.plan(db, self.world.clock.now(), "shop", day + 1)
+        with store.write() as db:
+            if not store.number("SELECT count(*) FROM agenda WHERE kind = 'shop'"):
+                now, day = self.world.clock.now(), store.number("SELECT value FROM meta WHERE name = 'day'")
+                self.world.plan(db, now, "shop", day + 1)
+                if not day:
+                    self._crowd(db, now)
+
+    def _visitors(self, db: sqlite3.Connection) -> list[sqlite3.Row]:
+        """Who comes by themselves, with whether they are `new`: never the friend of a guide."""
+        found: list[sqlite3.Row] = db.execute(
+            "SELECT external_userid, purchase_rate, NOT EXISTS (SELECT 1 FROM follow f WHERE"
+            " f.external_userid = c.external_userid) AS new FROM customer c"
+            " WHERE purchase_rate > 0 AND automatic = 1 ORDER BY external_userid"
+        ).fetchall()
+        return found
+
+    def _crowd(self, db: sqlite3.Connection, now: int) -> None:
+        """The first minute: more come early in it than late, and one in four buys within the minute after."""
+        draw, wanted = self.world.chance.draw, self.world.settings.opening
+        rows = sorted(self._visitors(db), key=lambda row: draw("early", row["external_userid"]))
+        for kind, new, count in (("browse", 0, wanted), ("meet", 1, wanted // _NEW_FRIENDS)):
+            for row in [row for row in rows if row["new"] == new][:count]:
+                customer = row["external_userid"]
+                due = now + int(draw("comes", customer) ** 2 * _MINUTE)
+                self.world.plan(db, due, kind, customer, 0)
+                if self.world.chance.happens(1 / 4, "buys early", customer):
+                    self.world.plan(db, due + int(draw("decides", customer) * _MINUTE), "buy", customer, 0)
 
     def _shop(self, db: sqlite3.Connection, at: int, day: int) -> None:
         length = _DAY if self.world.clock.virtual else int(_DAY / self.world.settings.speed)
         self.world.store.remember("day", str(day))
-        rows: list[Any] = db.execute(
-            "SELECT external_userid, purchase_rate FROM customer WHERE purchase_rate > 0 AND automatic = 1"
-        ).fetchall()
-        for row in rows:
+        for row in self._visitors(db):
             customer = row["external_userid"]
             due = at + int(self.world.chance.draw("hour", customer, day) * length)
             # Of those who put something into the cart, one in three buys it without being asked.
             if self.world.chance.happens(min(1.0, 3 * row["purchase_rate"]), "browses", customer, day):
-                self.world.plan(db, due, "browse", customer, day)
+                self.world.plan(db, due, "meet" if row["new"] else "browse", customer, day)
                 if self.world.chance.happens(1 / 3, "shops", customer, day):
                     later = int(self.world.chance.draw("makes up their mind", customer, day) * length / 4)
                     self.world.plan(db, due + later, "buy", customer, day)
@@ -176,6 +202,11 @@ class Behaviour:
     def _browse(self, db: sqlite3.Connection, at: int, customer: str, day: int) -> None:
         payload = {"event": "product_added_to_cart", "customer": customer, "day": day}
         self.world.tell(db, "event", f"browse:{customer}:{day}", payload, at)
+
+    def _meet(self, db: sqlite3.Connection, at: int, customer: str, day: int) -> None:  # noqa: ARG002 - one transaction
+        """Add the guide they know of, unless a finger did it first."""
+        if not self.world.store.number("SELECT count(*) FROM follow WHERE external_userid = ?", customer):
+            self.people.add(customer)
 
     def _buy(self, db: sqlite3.Connection, at: int, customer: str, day: int) -> None:
         payload = {"event": "order_paid", "customer": customer, "day": day}

@@ -16,9 +16,10 @@ class SandboxSettings:
     """One corporation, its callback, where the brand's own interfaces are, and how fast people live.
 
     `auto`: customers act by themselves; without it only staff do (and only a finger on the phone page reads).
-    `confirm`: staff confirm their mass-message tasks by themselves. `virtual`: time stands still until a tick moves
-    it, and customers act; otherwise time is the machine's. `speed` divides every delay of people in real time, so
-    that a day of reading passes in minutes. Delays ending in `_seconds` are means.
+    `opening`: so many customers come in the first minute after the shops first open, and a fifth as many new ones
+    add a guide, whatever the speed. `confirm`: staff confirm their mass-message tasks by themselves. `virtual`: time
+    stands still until a tick moves it, and customers act; otherwise time is the machine's. `speed` divides every
+    delay of people in real time, so that a day of reading passes in minutes. Delays ending in `_seconds` are means.
     """
 
     data: Path
@@ -37,6 +38,7 @@ class SandboxSettings:
     api_key: str = ""
     speed: float = 1.0
     auto: bool = False
+    opening: int = 0
     confirm: bool = True
     virtual: bool = False
     start_at: float = 0.0  # of a virtual clock, seconds since 1970; 0 = when the data folder was made

@@ -165,6 +165,50 @@ def test_customers_buy_without_being_asked_at_their_own_rate(stage: Stage):
     assert all("send" not in order["properties"] for order in orders)
 
 
+def opening(folder: Path, ticks: list[float]) -> list[tuple[str, str, str]]:
+    """The events of the first minutes after 120 people moved in, as (customer, name, time)."""
+    with on_stage(folder, Brand(), opening=100) as stage:
+        stage.move_in(120, purchase_rate=1e-9)
+        for seconds in ticks:
+            stage.tick(seconds)
+        return sorted(
+            (event["context"]["externalIds"][0]["id"], event["event"], event["timestamp"])
+            for event in stage.brand.events
+        )
+
+
+def test_the_first_minute_is_a_crowd_and_the_same_one_whatever_the_ticks(tmp_path: Path):
+    told = opening(tmp_path / "a", [60.0, 60.0])
+    carts = [(who, at) for who, name, at in told if name == "product_added_to_cart"]
+    bought = [who for who, name, _ in told if name == "order_paid"]
+    assert len(carts) == len({who for who, _ in carts}) == 100
+    assert max(at for _, at in carts) < "2026-03-02T01:01:00"
+    assert sum(at < "2026-03-02T01:00:30" for _, at in carts) >= 60  # more come early than late
+    assert 10 <= len(bought) <= 40
+    assert told == opening(tmp_path / "b", [5.0] * 24)
+
+
+def test_who_never_met_a_guide_adds_one(tmp_path: Path):
+    with on_stage(tmp_path, opening=100) as stage:
+        new = {"external_userid": "wn1", "name": "新客", "staff": "guide2", "friend": False, "purchase_rate": 1e-9}
+        stage.do("customers", [new])
+        assert stage.stat("friends") == 0
+        stage.tick(60)
+        assert stage.stat("friends") == 1
+        (callback,) = stage.brand.callbacks
+        assert "<ChangeType><![CDATA[add_external_contact]]></ChangeType>" in callback
+        stage.tick(3 * DAY)
+        assert len(stage.brand.callbacks) == 1
+
+
+def test_the_shops_open_when_the_first_customers_move_in(tmp_path: Path):
+    with on_stage(tmp_path) as stage:
+        stage.tick(60)
+        stage.move_in(40, purchase_rate=0.3)
+        stage.tick(DAY)
+        assert len(stage.brand.named("product_added_to_cart")) >= 20  # not only from the second day on
+
+
 def outcome(folder: Path, ticks: list[float], order: int = 1) -> tuple[list[tuple[Any, ...]], list[str]]:
     with on_stage(folder, brand=Brand()) as stage:
         customers = stage.move_in(40, read_rate=0.7, open_rate=0.7, redeem_rate=0.5, block_rate=0.15, purchase_rate=0.2)

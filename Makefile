@@ -51,7 +51,7 @@ check-console-types: console-deps
 client: $(VENV)/.test console-deps  ## Make the console's API client anew after the API has changed
 	@tools/step 'console client' tools/check-client $(BIN)/python --write
 
-.PHONY: client console-deps console-test pytest browser
+.PHONY: client client-packages console-deps console-test pytest browser
 console-deps: $(VENV)/.test
 	@$(BIN)/python hatch_build.py deps
 
@@ -62,7 +62,11 @@ console-test: console-deps
 browser:
 	@tools/ensure-browser
 
-pytest: $(VENV)/.test console browser
+# The brands' own SDKs from npm, which tests/clients runs against the collector.
+client-packages: $(VENV)/.test
+	@$(BIN)/python hatch_build.py clients
+
+pytest: $(VENV)/.test console client-packages browser
 	@echo '▸ pytest'
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
@@ -93,7 +97,7 @@ clean:  ## Remove what was built (keeps the installed packages and your data)
 	@find src sandbox tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean  ## Remove the installed packages too
-	@rm -rf $(VENV) console/node_modules
+	@rm -rf $(VENV) console/node_modules tests/clients/node_modules
 
 # ---------------------------------------------------------------------------------------------- installation
 # Each stamp is one set of extras. `test` holds `demo`, and either holds what the console build needs.

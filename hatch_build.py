@@ -8,6 +8,7 @@ licences, and knowing when none of that is needed. What does not: anything about
     python hatch_build.py --force        build them anyway
     python hatch_build.py deps           install the console's packages only
     python hatch_build.py exec TOOL ...  run a tool of the console's packages, in console/
+    python hatch_build.py clients        install the client packages that tests/clients runs
 
 The assets are not in the repository but are in every wheel and sdist, so whoever installs Quanyu needs no
 Node.js. Whoever builds it needs none either: where no suitable Node.js is on the PATH, one is taken from the
@@ -32,6 +33,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent
 CONSOLE = ROOT / "console"
+CLIENTS = ROOT / "tests" / "clients"
 ASSETS = ROOT / "src" / "quanyu" / "http" / "static" / "console"
 STAGING = CONSOLE / "dist"
 STAMP = ".stamp"
@@ -92,12 +94,13 @@ class Node:
         script = home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         return cls(inside, [str(inside), str(script)]) if inside.exists() and script.exists() else None
 
-    def run(self, command: list[str], doing: str) -> None:
-        """Run `command` in console/; its output is shown only when it fails."""
-        done = subprocess.run(command, cwd=CONSOLE, env=self.environment, text=True, capture_output=True, check=False)
+    def run(self, command: list[str], doing: str, folder: Path | None = None) -> None:
+        """Run `command` in a folder, by default console/; its output is shown only when it fails."""
+        folder = folder or CONSOLE
+        done = subprocess.run(command, cwd=folder, env=self.environment, text=True, capture_output=True, check=False)
         if done.returncode:
             tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
-            raise BuildError(f"{doing} failed (exit {done.returncode}) in {CONSOLE}:\n{tail}")
+            raise BuildError(f"{doing} failed (exit {done.returncode}) in {folder}:\n{tail}")
 
 
 def _new_enough(node: str) -> bool:
@@ -136,13 +139,14 @@ def fresh() -> bool:
     return stamp.read_text().strip() == source_hash()
 
 
-def installed() -> bool:
-    """Whether console/node_modules holds the versions that package-lock.json names."""
-    record = CONSOLE / "node_modules" / ".package-lock.json"
+def installed(folder: Path | None = None) -> bool:
+    """Whether node_modules of a folder, by default console/, holds the versions that its package-lock.json names."""
+    folder = folder or CONSOLE
+    record = folder / "node_modules" / ".package-lock.json"
     if not record.exists():
         return False
     have: dict[str, Any] = json.loads(record.read_text())["packages"]
-    want: dict[str, Any] = json.loads((CONSOLE / "package-lock.json").read_text())["packages"]
+    want: dict[str, Any] = json.loads((folder / "package-lock.json").read_text())["packages"]
     return all(
         have.get(path, {}).get("version") == entry.get("version")
         for path, entry in want.items()
@@ -150,14 +154,15 @@ def installed() -> bool:
     )
 
 
-def install(node: Node) -> None:
-    """Install the console's packages, exactly as locked. No package's own install script is run."""
-    if installed():
+def install(node: Node, folder: Path | None = None, whose: str = "the console's packages") -> None:
+    """Install a folder's packages, exactly as locked. No package's own install script is run."""
+    folder = folder or CONSOLE
+    if installed(folder):
         return
-    if not (CONSOLE / "package-lock.json").exists():
-        raise BuildError(f"{CONSOLE}/package-lock.json is missing: run `npm install` in console/ and commit it")
-    with _step("installing the console's packages"):
-        node.run([*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci")
+    if not (folder / "package-lock.json").exists():
+        raise BuildError(f"{folder}/package-lock.json is missing: run `npm install` in {folder} and commit it")
+    with _step(f"installing {whose}"):
+        node.run([*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "npm ci", folder)
 
 
 def build(node: Node) -> None:
@@ -254,12 +259,15 @@ def _main(arguments: list[str]) -> int:
         if what in {"deps", "exec"} and not has_console():
             print("console: nothing to do (no console/package.json)")
             return 0
-        if Node.find() is None and has_console() and (what != "build" or not fresh()):
+        if Node.find() is None and (what == "clients" or (has_console() and (what != "build" or not fresh()))):
             with _step("fetching Node.js from PyPI"):
                 subprocess.run([sys.executable, "-m", "pip", "install", "-q", NODE_REQUIREMENT], check=True)
         if what == "deps":
             with _alone():
                 install(_need_node())
+        elif what == "clients":
+            with _alone():
+                install(_need_node(), CLIENTS, "the client packages of tests/clients")
         elif what == "exec":
             node = _need_node()
             tool = CONSOLE / "node_modules" / ".bin" / arguments[1]

@@ -15,13 +15,17 @@ interface Props {
   onChange: (value: Days) => void;
   label: string;
   clearable?: boolean;
+  id?: string;
+  testId?: string;
+  disabled?: boolean;
+  danger?: boolean;
 }
 
-export function DateRange({ value, onChange, label, clearable = false }: Props) {
+export function DateRange({ value, onChange, label, clearable = false, id, testId, disabled, danger }: Props) {
   const [open, setOpen] = useState(false);
   const shown = value.from || value.to ? `${value.from ?? "…"} → ${value.to ?? "…"}` : label;
   const face = (
-    <Button className="number" icon={<CalendarOutlined />} aria-label={`${label} ${shown}`} aria-haspopup="dialog" onClick={() => setOpen(true)}>
+    <Button className="number" id={id} data-testid={testId} disabled={disabled} danger={danger} icon={<CalendarOutlined />} aria-label={`${label} ${shown}`} aria-haspopup="dialog" onClick={() => setOpen(true)}>
       {shown}
     </Button>
   );

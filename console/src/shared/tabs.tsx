@@ -15,20 +15,21 @@ export function Parts({ parts, label }: { parts: Part[]; label: string }) {
   if (!open) return null;
   return (
     <>
-      <nav className="parts" aria-label={label}>
-        {parts.map((part) => (
-          <button
-            key={part.key}
-            type="button"
-            aria-current={part === open ? "page" : undefined}
-            data-testid={`tab-${part.key}`}
-            onClick={() => change({ tab: part === parts[0] ? null : part.key })}
-          >
-            {part.label}
-          </button>
-        ))}
-      </nav>
+      <PartsBar parts={parts} label={label} open={open.key} onOpen={(key) => change({ tab: key === parts[0]?.key ? null : key })} />
       {open.content}
     </>
+  );
+}
+
+/** Only the names of the parts, for a page that shows them itself. */
+export function PartsBar({ parts, label, open, onOpen }: { parts: Omit<Part, "content">[]; label: string; open: string; onOpen: (key: string) => void }) {
+  return (
+    <nav className="parts" aria-label={label}>
+      {parts.map((part) => (
+        <button key={part.key} type="button" aria-current={part.key === open ? "page" : undefined} data-testid={`tab-${part.key}`} onClick={() => onOpen(part.key)}>
+          {part.label}
+        </button>
+      ))}
+    </nav>
   );
 }

@@ -1,19 +1,23 @@
 // The builder: conditions on the left, what they give on the right, saved with the ETag that was read.
 import { ArrowLeftOutlined, ClearOutlined, DownloadOutlined, RedoOutlined, ReloadOutlined, UndoOutlined } from "@ant-design/icons";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Alert, App, Button, Input, Select, Tabs, Tag } from "antd";
-import { useEffect, useMemo, useState } from "react";
+import { Alert, App, Button, Input, Select, Skeleton } from "antd";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { ApiError, call, download, post } from "@/shared/api";
 import { ago, integer } from "@/shared/format";
 import { emptyTree, problemsOf, RuleTree, undoKey, usePredicates, useUndoable, type RuleError } from "@/shared/ruletree";
+import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { PartsBar } from "@/shared/tabs";
 import { Card, Empty, Page, sentenceOf } from "@/shared/ui";
 import "./audiences.css";
 import { draftOf, dropDraft, keepDraft, useCount, type Audience, type Draft, type Refresh, type Version, type Which } from "./model";
 import { Summary } from "./Summary";
-import { Members, Versions } from "./Versions";
+
+const Members = lazy(() => import("./Versions").then((found) => ({ default: found.Members })));
+const Versions = lazy(() => import("./Versions").then((found) => ({ default: found.Versions })));
 
 interface Props {
   audience: Audience | null;
@@ -40,7 +44,8 @@ export function Builder({ audience, etag, stored, kept, draftId }: Props) {
   const writable = may("audiences.write");
   const { name, description, refresh, tree: root } = draft.value;
   const dirty = JSON.stringify(draft.value) !== JSON.stringify(stored);
-  const tab = params.get("tab") ?? "rules";
+  const asked = params.get("tab");
+  const tab = (asked === "people" && may("people.read")) || asked === "versions" ? asked : "rules";
   const which: Which = {};
   if (params.get("version")) which.version = Number(params.get("version"));
   const change = params.get("change");
@@ -137,7 +142,7 @@ export function Builder({ audience, etag, stored, kept, draftId }: Props) {
             <ArrowLeftOutlined />
           </Link>
           {name || t(audience ? "untitled" : "new")}
-          {dirty && audience ? <Tag color="orange">{t("draft.unsaved")}</Tag> : null}
+          {dirty && audience ? <Pill tone="warn">{t("draft.unsaved")}</Pill> : null}
         </span>
       }
       note={audience?.computed_at ? `${integer(audience.size)} ${t("count.people")} · ${ago(audience.computed_at)}` : undefined}
@@ -162,7 +167,7 @@ export function Builder({ audience, etag, stored, kept, draftId }: Props) {
               {t(audience ? "save" : "saveNew")}
             </Button>
           ) : (
-            <Tag>{t("readOnly")}</Tag>
+            <Pill>{t("readOnly")}</Pill>
           )}
         </>
       }
@@ -180,19 +185,19 @@ export function Builder({ audience, etag, stored, kept, draftId }: Props) {
           }
         />
       ) : null}
-      <Tabs
-        activeKey={tab}
-        onChange={(key) => setParams(key === "rules" ? {} : { tab: key })}
-        items={[
-          { key: "rules", label: t("tabs.rules") },
-          ...(audience ? [{ key: "people", label: t("tabs.people"), disabled: !may("people.read") }, { key: "versions", label: t("tabs.versions") }] : []),
-        ]}
-      />
-      {tab === "people" && audience ? (
-        <Card>{audience.version === null ? <Empty title={t("people.none")} /> : <Members id={audience.audience_id} which={which} />}</Card>
-      ) : tab === "versions" && audience ? (
+      {audience ? (
+        <PartsBar
+          label={t("title")}
+          open={tab}
+          onOpen={(key) => setParams(key === "rules" ? {} : { tab: key })}
+          parts={[{ key: "rules", label: t("tabs.rules") }, ...(may("people.read") ? [{ key: "people", label: t("tabs.people") }] : []), { key: "versions", label: t("tabs.versions") }]}
+        />
+      ) : null}
+      {audience && tab !== "rules" ? (
         <Card>
-          <Versions id={audience.audience_id} onOpen={open} />
+          <Suspense fallback={<Skeleton active title={false} paragraph={{ rows: 6 }} />}>
+            {tab === "versions" ? <Versions id={audience.audience_id} onOpen={open} /> : audience.version === null ? <Empty title={t("people.none")} /> : <Members id={audience.audience_id} which={which} />}
+          </Suspense>
         </Card>
       ) : (
         <div className="aud-grid">
@@ -236,7 +241,7 @@ export function Builder({ audience, etag, stored, kept, draftId }: Props) {
                 {audience.used_by.length ? (
                   audience.used_by.map((use) => (
                     <p key={`${use.kind}${use.id}`} style={{ margin: "0 0 6px" }}>
-                      <Tag>{t(`kinds.${use.kind}`, use.kind)}</Tag>
+                      <Pill>{t(`kinds.${use.kind}`, use.kind)}</Pill>
                       <Link to={`/${use.kind}s/${use.id}`}>{use.name}</Link>
                     </p>
                   ))

@@ -1,8 +1,10 @@
 // What an audience held over time, and the people of a version or of a change.
-import { Button, Skeleton, Table, Tag } from "antd";
+import { Button, Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
 import { at, integer } from "@/shared/format";
 import { PeopleTable } from "@/shared/people";
+import { Pill } from "@/shared/pill";
+import { Table } from "@/shared/table";
 import { Empty, ErrorState, Loaded } from "@/shared/ui";
 import { useMembers, useVersions, type Version, type Which } from "./model";
 
@@ -30,9 +32,9 @@ export function Versions({ id, onOpen }: { id: string; onOpen: (which: Which) =>
             size="middle"
             rowKey="version"
             dataSource={data.items}
-            pagination={data.items.length > 20 ? { pageSize: 20, showSizeChanger: false } : false}
+            label={t("tabs.versions")}
             columns={[
-              { title: t("versions.version"), dataIndex: "version", render: (value: number, version) => <span>{value}{version.kept ? null : <Tag style={{ marginLeft: 8 }}>{t("versions.gone")}</Tag>}</span> },
+              { title: t("versions.version"), dataIndex: "version", render: (value: number, version) => <span>{value} {version.kept ? null : <Pill>{t("versions.gone")}</Pill>}</span> },
               { title: t("versions.at"), dataIndex: "at", render: (value: string) => at(value, "YYYY-MM-DD HH:mm:ss") },
               { title: t("versions.size"), dataIndex: "size", align: "right", render: (value: number, version) => open(version)(value) },
               { title: t("versions.entered"), dataIndex: "entered", align: "right", render: (value: number, version) => open(version, "entered")(value) },

@@ -1,13 +1,15 @@
 // The list of audiences: search, size, freshness, where each is used, and what can be done with it.
 import { CopyOutlined, DeleteOutlined, DownloadOutlined, EllipsisOutlined, PlusOutlined, ReloadOutlined } from "@ant-design/icons";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { App, Button, Dropdown, Input, Select, Table, Tag, Tooltip } from "antd";
+import { App, Button, Dropdown, Input, Select, Tooltip } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { download, post, remove, say } from "@/shared/api";
 import { ago, at, integer } from "@/shared/format";
+import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { Table } from "@/shared/table";
 import { Card, Empty, FilterBar, Loaded, Page, sentenceOf } from "@/shared/ui";
 import { useAudiences, type Audience, type Refresh, type Version } from "./model";
 
@@ -84,13 +86,11 @@ function AudienceTable({ items }: { items: Audience[] }) {
       size="middle"
       rowKey="audience_id"
       dataSource={items}
-      pagination={items.length > 20 ? { pageSize: 20, showSizeChanger: false } : false}
-      scroll={{ x: 1130 }}
+      label={t("title")}
       columns={[
         {
           title: t("columns.name"),
           key: "name",
-          width: 300,
           render: (_, item) => (
             <div>
               <Link to={`/audiences/${item.audience_id}`} data-testid={`audience-${item.audience_id}`}>
@@ -103,7 +103,6 @@ function AudienceTable({ items }: { items: Audience[] }) {
         {
           title: t("columns.size"),
           dataIndex: "size",
-          width: 96,
           align: "right",
           sorter: (a, b) => (a.size ?? -1) - (b.size ?? -1),
           render: (size: number | null, item) =>
@@ -115,12 +114,11 @@ function AudienceTable({ items }: { items: Audience[] }) {
               </Link>
             ),
         },
-        { title: t("columns.refresh"), dataIndex: "refresh", width: 104, render: (mode: Refresh) => <Tag color={mode === "live" ? "blue" : undefined}>{t(`refresh.${mode}`)}</Tag> },
-        { title: t("columns.computed"), dataIndex: "computed_at", width: 118, render: (value: string | null) => <Tooltip title={at(value)}>{ago(value)}</Tooltip> },
+        { title: t("columns.refresh"), dataIndex: "refresh", render: (mode: Refresh) => <Pill tone={mode === "live" ? "info" : "calm"}>{t(`refresh.${mode}`)}</Pill> },
+        { title: t("columns.computed"), dataIndex: "computed_at", render: (value: string | null) => <span className="nowrap" title={at(value)}>{ago(value)}</span> },
         {
           title: t("columns.usedBy"),
           key: "used",
-          width: 104,
           render: (_, item) =>
             item.used_by.length ? (
               <Tooltip title={item.used_by.map((use) => use.name).join("、")}>
@@ -130,9 +128,8 @@ function AudienceTable({ items }: { items: Audience[] }) {
               <span className="faint">{t("unused")}</span>
             ),
         },
-        { title: t("columns.updated"), dataIndex: "updated_at", width: 150, sorter: (a, b) => a.updated_at.localeCompare(b.updated_at), render: (value: string) => <span style={{ whiteSpace: "nowrap" }}>{at(value)}</span> },
-        { title: t("columns.by"), dataIndex: "created_by", width: 104, ellipsis: true },
-        { title: t("columns.actions"), key: "actions", fixed: "right", width: 156, render: (_, item) => <Actions audience={item} /> },
+        { title: t("columns.updated"), dataIndex: "updated_at", sorter: (a, b) => a.updated_at.localeCompare(b.updated_at), render: (value: string, item) => <span className="nowrap">{at(value)}<small className="faint">{item.created_by}</small></span> },
+        { title: t("columns.actions"), key: "actions", render: (_, item) => <Actions audience={item} /> },
       ]}
     />
   );

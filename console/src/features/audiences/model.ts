@@ -2,7 +2,10 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { call, get, post, type Label, type Page } from "@/shared/api";
 import type { Person } from "@/shared/people";
-import { emptyTree, readTree, useDebounced, type Group, type RuleError, type TreeNode } from "@/shared/ruletree";
+// From the parts, not from the whole: the list of audiences needs no editor of conditions.
+import type { RuleError } from "@/shared/ruletree/fields";
+import { emptyTree, readTree, type Group, type TreeNode } from "@/shared/ruletree/model";
+import { useDebounced } from "@/shared/ruletree/options";
 
 export type Refresh = "manual" | "daily" | "live";
 

@@ -32,7 +32,7 @@ const COLOURS: Record<Kind, string> = { trigger: "#1554d9", wait: "#64748b", bra
 
 export function Canvas() {
   const { t } = useTranslation("journeys");
-  const { graph, readOnly, counted, selected, select, change, faults, titleOf } = useEditing();
+  const { graph, readOnly, counted, selected, select, change, faults, taken, titleOf } = useEditing();
   const { message } = App.useApp();
   const flow = useReactFlow();
   const [nodes, setNodes, onNodesChange] = useNodesState<StepNode>([]);
@@ -72,7 +72,7 @@ export function Canvas() {
           sourceHandle: each.port,
           target: each.to,
           selected: each.id === edge,
-          data: { port: each.port, named: from ? portsOf(from).length > 1 : false, shared: graph.edges.some((other) => other.to === each.to && other !== each) },
+          data: { port: each.port, named: from ? portsOf(from).length > 1 : false },
           markerEnd: { type: MarkerType.ArrowClosed, width: 16, height: 16, color: each.id === edge ? "#1554d9" : "#9aabc7" },
           ariaLabel: t("canvas.edge", { from: from ? titleOf(from) : each.from, to: titleOf(nodeOf(graph, each.to) ?? { id: "", kind: "exit", config: {}, position: { x: 0, y: 0 } }) }),
         };
@@ -121,7 +121,7 @@ export function Canvas() {
     if (!KINDS.includes(kind as Kind) || readOnly) return;
     event.preventDefault();
     const at = flow.screenToFlowPosition({ x: event.clientX, y: event.clientY });
-    const added = addNode(graph, kind as Kind, { x: Math.round(at.x - CARD_WIDTH / 2), y: Math.round(at.y - 30) });
+    const added = addNode(graph, taken, kind as Kind, { x: Math.round(at.x - CARD_WIDTH / 2), y: Math.round(at.y - 30) });
     if (added.graph === graph) return refuse("secondTrigger");
     change(() => added.graph);
     select(added.id);

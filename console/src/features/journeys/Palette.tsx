@@ -31,7 +31,7 @@ export function Palette() {
                   event.dataTransfer.setData(DRAG_TYPE, kind);
                   event.dataTransfer.effectAllowed = "copy";
                 }}
-                onClick={() => add((now) => appendNode(now, kind, selected))}
+                onClick={() => add((now, taken) => appendNode(now, taken, kind, selected))}
               >
                 <span className="jn-icon" aria-hidden>
                   {ICONS[kind]}

@@ -75,7 +75,7 @@ export function NodePanel() {
       {readOnly ? null : (
         <footer className="jx-foot">
           {node.kind === "trigger" ? null : (
-            <Button icon={<CopyOutlined />} data-testid="node-duplicate" onClick={() => add((now) => duplicateNode(now, node.id))}>
+            <Button icon={<CopyOutlined />} data-testid="node-duplicate" onClick={() => add((now, taken) => duplicateNode(now, taken, node.id))}>
               {t("panel.duplicate")}
             </Button>
           )}

@@ -95,7 +95,7 @@ export function AddButton({ from, port }: { from: string; port: Port }) {
           label: <span data-testid={`insert-${kind}`}>{t(`kinds.${kind}`)}</span>,
           onClick: ({ domEvent }) => {
             domEvent.stopPropagation();
-            add((now) => insertAfter(now, from, port, kind));
+            add((now, taken) => insertAfter(now, taken, from, port, kind));
           },
         })),
       }}

@@ -9,7 +9,7 @@ import { turnOf } from "./layout";
 import { AddButton } from "./StepCard";
 import type { Port } from "./types";
 
-export type WayEdgeType = Edge<{ port: Port; named: boolean; shared: boolean }, "way">;
+export type WayEdgeType = Edge<{ port: Port; named: boolean }, "way">;
 
 export const WayEdge = memo(function WayEdge({ id, source, target, sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, selected, data, markerEnd }: EdgeProps<WayEdgeType>) {
   const { t } = useTranslation("journeys");
@@ -19,10 +19,10 @@ export const WayEdge = memo(function WayEdge({ id, source, target, sourceX, sour
   const turn = turnOf(graph, { from: source, to: target }, { x: sourceX, y: sourceY }, { x: targetX, y: targetY }, counted);
   const [path] = getSmoothStepPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, borderRadius: 12, centerY: turn });
   const words = [data?.named ? t(`ports.${port}`) : "", counted && count !== undefined ? integer(count) : ""].filter(Boolean);
-  // A chip hangs where its way runs alone: in the middle of a straight one, at the end of one of several that part,
-  // at the beginning of one of several that meet.
-  const straight = Math.abs(sourceX - targetX) < 2;
-  const [chipX, chipY] = straight ? [sourceX, (sourceY + targetY) / 2] : data?.shared ? [sourceX, sourceY + 20] : [targetX, turn];
+  // A chip hangs right below its exit: exits are half a card apart, so chips never meet, wherever the ways lead. Only
+  // on a straight way from the one exit of a card there is room in the middle.
+  const alone = !data?.named && Math.abs(sourceX - targetX) < 2;
+  const [chipX, chipY] = [sourceX, alone ? (sourceY + targetY) / 2 : sourceY + 20];
   return (
     <>
       <BaseEdge id={id} path={path} markerEnd={markerEnd} className={`jw jw-${port}${selected ? " selected" : ""}`} interactionWidth={24} />

@@ -16,7 +16,7 @@ import { useCounts } from "./counts";
 import { ConflictDialog, EndDialog, PauseDialog, PublishDialog } from "./dialogs";
 import { EditingContext, type Editing } from "./editing";
 import { EditorHead } from "./EditorHead";
-import { nodeOf, place } from "./graph";
+import { nodeOf, place, publishedIds } from "./graph";
 import { arrange, isCramped } from "./layout";
 import { useCardWords } from "./naming";
 import { Palette } from "./Palette";
@@ -113,6 +113,7 @@ function Editor({ answer }: { answer: Answer<Journey> }) {
       }, name),
     [set],
   );
+  const taken = useMemo(() => publishedIds(journey.live_graph as Graph | null, report.data?.nodes ?? []), [journey.live_graph, report.data]);
   const changeSettings = useCallback((edit: (settings: Settings) => Settings, name?: string) => set((now) => ({ ...now, settings: edit(now.settings) }), name), [set]);
 
   const put = useCallback(
@@ -132,7 +133,7 @@ function Editor({ answer }: { answer: Answer<Journey> }) {
   const select = useCallback((id: string | null) => put({ node: id }), [put]);
   const add = useCallback<Editing["add"]>(
     (edit) => {
-      const added = edit(draft.value.graph);
+      const added = edit(draft.value.graph, taken);
       if (added.graph === draft.value.graph) {
         select(added.id);
         return;
@@ -141,7 +142,7 @@ function Editor({ answer }: { answer: Answer<Journey> }) {
       change(() => place(added.graph, arrange(added.graph)));
       select(added.id);
     },
-    [draft.value.graph, change, select],
+    [draft.value.graph, taken, change, select],
   );
   const openPeople = useCallback((question: PeopleQuestion) => put({ people: [question.nodeId ?? "", question.state, question.reason ?? ""].join("~") }), [put]);
 
@@ -163,8 +164,8 @@ function Editor({ answer }: { answer: Answer<Journey> }) {
   }, [found, showLive]);
 
   const editing = useMemo<Editing>(
-    () => ({ journeyId, graph, settings, readOnly, counted, selected, select, change, add, faults, openPeople, titleOf: words.title, subtitleOf: words.subtitle }),
-    [journeyId, graph, settings, readOnly, counted, selected, select, change, add, faults, openPeople, words.title, words.subtitle],
+    () => ({ journeyId, graph, settings, readOnly, counted, selected, select, change, add, taken, faults, openPeople, titleOf: words.title, subtitleOf: words.subtitle }),
+    [journeyId, graph, settings, readOnly, counted, selected, select, change, add, taken, faults, openPeople, words.title, words.subtitle],
   );
 
   useEffect(() => {

@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { addNode, appendNode, configure, connect, duplicateNode, inOrder, insertAfter, openPorts, place, portsOf, removeNodes, targetsOf, whyNot } from "./graph";
+import { addNode, appendNode, configure, connect, duplicateNode, inOrder, insertAfter, openPorts, place, portsOf, publishedIds, removeNodes, targetsOf, whyNot, type Taken } from "./graph";
 import { arrange, CARD_WIDTH, firstView, heightOf, isCramped, SMALLEST_FIRST_ZOOM } from "./layout";
 import type { Config, Graph, Kind, Port, Settings } from "./types";
 import { check, join, stillTrue } from "./validation";
 
+const NONE: Taken = new Set();
+
 /** n1 trigger -> n2 wait -> n3 branch -yes-> n4 send -> n5 exit, n3 -no-> n6 exit */
 function sample(): Graph {
   let graph: Graph = { nodes: [], edges: [] };
-  for (const kind of ["trigger", "wait", "branch", "send", "exit", "exit"] as Kind[]) graph = addNode(graph, kind, { x: 0, y: graph.nodes.length * 150 }).graph;
+  for (const kind of ["trigger", "wait", "branch", "send", "exit", "exit"] as Kind[]) graph = addNode(graph, NONE, kind, { x: 0, y: graph.nodes.length * 150 }).graph;
   for (const [from, port, to] of [["n1", "next", "n2"], ["n2", "next", "n3"], ["n3", "yes", "n4"], ["n4", "next", "n5"], ["n3", "no", "n6"]] as [string, Port, string][])
     graph = connect(graph, from, port, to);
   return graph;
@@ -15,6 +17,24 @@ function sample(): Graph {
 
 const ways = (graph: Graph): string[] => graph.edges.map((edge) => `${edge.from}:${edge.port}>${edge.to}`).sort();
 const settings: Settings = { holdout_percent: 10, reentry: { rule: "once" }, category: "marketing", purpose: "marketing", priority: 50, daily_cap: 1, quiet_hours: null, exit_on_goal: true };
+
+describe("new steps", () => {
+  const live = sample();
+  const cut = removeNodes(live, ["n6", "n5"]);
+  const taken = publishedIds(live, [{ node_id: "n9" }]);
+
+  it("never take the id of a step that is published, though the draft has lost it", () => {
+    expect(appendNode(removeNodes(live, ["n6"]), publishedIds(live, []), "exit", "n3").id).toBe("n7");
+    expect(insertAfter(cut, taken, "n1", "next", "wait").id).toBe("n10");
+    expect(addNode(cut, taken, "goal").id).toBe("n10");
+    expect(duplicateNode(cut, taken, "n4").id).toBe("n10");
+    expect(appendNode(removeNodes(live, ["n1"]), publishedIds(live, []), "trigger", null).id).toBe("n7");
+  });
+  it("count on from the draft where nothing is published", () => {
+    expect(publishedIds(null, []).size).toBe(0);
+    expect(addNode(cut, publishedIds(undefined, []), "goal").id).toBe("n5");
+  });
+});
 
 describe("arrows", () => {
   it("never close a loop, however long the way round is", () => {
@@ -42,25 +62,25 @@ describe("arrows", () => {
 
 describe("adding", () => {
   it("behind an exit keeps what followed there, behind the new node's first exit", () => {
-    const added = insertAfter(sample(), "n3", "yes", "branch");
+    const added = insertAfter(sample(), NONE, "n3", "yes", "branch");
     expect(ways(added.graph)).toEqual(expect.arrayContaining([`n3:yes>${added.id}`, `${added.id}:yes>n4`]));
   });
   it("from the palette takes the chosen node's open exit, then its arrow", () => {
     const cut = removeNodes(sample(), ["n6"]);
-    const added = appendNode(cut, "goal", "n3");
+    const added = appendNode(cut, NONE, "goal", "n3");
     expect(ways(added.graph)).toContain(`n3:no>${added.id}`);
-    expect(ways(appendNode(sample(), "send", "n2").graph)).toEqual(expect.arrayContaining(["n2:next>n7", "n7:next>n3"]));
+    expect(ways(appendNode(sample(), NONE, "send", "n2").graph)).toEqual(expect.arrayContaining(["n2:next>n7", "n7:next>n3"]));
   });
   it("never makes a second trigger, and puts a missing one before the first node", () => {
     const graph = sample();
-    expect(appendNode(graph, "trigger", null)).toMatchObject({ graph, id: "n1" });
+    expect(appendNode(graph, NONE, "trigger", null)).toMatchObject({ graph, id: "n1" });
     const headless = removeNodes(graph, ["n1"]);
-    const added = appendNode(headless, "trigger", null);
+    const added = appendNode(headless, NONE, "trigger", null);
     expect(ways(added.graph)).toContain(`${added.id}:next>n2`);
   });
   it("a copy has its own settings and no arrows", () => {
     const graph = configure(sample(), "n4", { connection: "c", coupon_id: null });
-    const copy = duplicateNode(graph, "n4");
+    const copy = duplicateNode(graph, NONE, "n4");
     expect(copy.graph.edges).toEqual(graph.edges);
     const [old, made] = ["n4", copy.id].map((id) => copy.graph.nodes.find((node) => node.id === id)?.config);
     expect(made).toEqual(old);
@@ -128,7 +148,7 @@ describe("layout", () => {
   });
   it("first shows a readable size with the trigger in sight, however large the journey", () => {
     let graph = sample();
-    for (let step = 0; step < 12; step += 1) graph = insertAfter(graph, "n1", "next", "wait").graph;
+    for (let step = 0; step < 12; step += 1) graph = insertAfter(graph, NONE, "n1", "next", "wait").graph;
     graph = place(graph, arrange(graph));
     const view = firstView(graph, true, { width: 900, height: 600 });
     const trigger = graph.nodes[0]!.position;

@@ -23,8 +23,16 @@ export function openPorts(graph: Graph, node: JourneyNode): Port[] {
   return portsOf(node).filter((port) => !edgeAt(graph, node.id, port));
 }
 
-/** An id that no node has, nor ever had while this graph was edited if `taken` says so: `n12`. */
-export function freshId(graph: Graph, taken: ReadonlySet<string> = new Set()): string {
+/** Ids that belong to nodes outside of this graph: what was published once is counted under its id for ever. */
+export type Taken = ReadonlySet<string>;
+
+/** Ids of the steps that are published now, and of those that were once and still have numbers. */
+export function publishedIds(live: Graph | null | undefined, counted: readonly { node_id: string }[]): Taken {
+  return new Set([...(live?.nodes ?? []).map((node) => node.id), ...counted.map((node) => node.node_id)]);
+}
+
+/** An id that neither a node of this graph nor a node ever published has: `n12`. */
+export function freshId(graph: Graph, taken: Taken): string {
   let highest = 0;
   for (const id of [...graph.nodes.map((node) => node.id), ...taken]) {
     const found = /^n(\d+)$/.exec(id);
@@ -101,19 +109,19 @@ export interface Added {
 }
 
 /** A node that stands alone. A second trigger is refused by giving the graph back with the first one's id. */
-export function addNode(graph: Graph, kind: Kind, position = { x: 0, y: 0 }, config: Config = defaultConfig(kind)): Added {
+export function addNode(graph: Graph, taken: Taken, kind: Kind, position = { x: 0, y: 0 }, config: Config = defaultConfig(kind)): Added {
   const first = kind === "trigger" ? graph.nodes.find((node) => node.kind === "trigger") : undefined;
   if (first) return { graph, id: first.id };
-  const id = freshId(graph);
+  const id = freshId(graph, taken);
   return { id, graph: { ...graph, nodes: [...graph.nodes, { id, kind, config, position }] } };
 }
 
 /** A new node behind an exit. What the exit led to follows behind the new node, where that has an exit. */
-export function insertAfter(graph: Graph, from: string, port: Port, kind: Kind): Added {
+export function insertAfter(graph: Graph, taken: Taken, from: string, port: Port, kind: Kind): Added {
   const source = nodeOf(graph, from);
   if (!source || kind === "trigger") return { graph, id: from };
   const old = edgeAt(graph, from, port);
-  const added = addNode(graph, kind, { x: source.position.x, y: source.position.y + 40 });
+  const added = addNode(graph, taken, kind, { x: source.position.x, y: source.position.y + 40 });
   let next = connect(added.graph, from, port, added.id);
   const node = nodeOf(next, added.id);
   const first = node ? portsOf(node)[0] : undefined;
@@ -125,24 +133,24 @@ export function insertAfter(graph: Graph, from: string, port: Port, kind: Kind):
  * Where a click on the palette puts a node: behind an open exit of the selected node, else into the arrow that leaves
  * it, else behind the last open exit of the journey; alone when there is none.
  */
-export function appendNode(graph: Graph, kind: Kind, selected: string | null): Added {
-  if (kind === "trigger") return withTrigger(graph);
+export function appendNode(graph: Graph, taken: Taken, kind: Kind, selected: string | null): Added {
+  if (kind === "trigger") return withTrigger(graph, taken);
   const node = nodeOf(graph, selected);
   const ports = node ? portsOf(node) : [];
   if (node && ports.length) {
     const port = openPorts(graph, node)[0] ?? (ports[0] as Port);
-    if (!(kind === "exit" && edgeAt(graph, node.id, port))) return insertAfter(graph, node.id, port, kind);
+    if (!(kind === "exit" && edgeAt(graph, node.id, port))) return insertAfter(graph, taken, node.id, port, kind);
   }
   const start = graph.nodes.find((each) => each.kind === "trigger");
   const inside = start ? reachable(graph, start.id) : new Set<string>();
   const ends = graph.nodes.filter((each) => inside.has(each.id) && each.kind !== "goal" && openPorts(graph, each).length);
   const last = ends.sort((a, b) => a.position.y - b.position.y).at(-1);
-  if (last) return insertAfter(graph, last.id, openPorts(graph, last)[0] as Port, kind);
-  return addNode(graph, kind);
+  if (last) return insertAfter(graph, taken, last.id, openPorts(graph, last)[0] as Port, kind);
+  return addNode(graph, taken, kind);
 }
 
-function withTrigger(graph: Graph): Added {
-  const added = addNode(graph, "trigger");
+function withTrigger(graph: Graph, taken: Taken): Added {
+  const added = addNode(graph, taken, "trigger");
   if (added.graph === graph) return added;
   const targets = new Set(graph.edges.map((each) => each.to));
   const head = graph.nodes.find((node) => !targets.has(node.id));
@@ -182,10 +190,10 @@ export function configure(graph: Graph, id: string, config: Config): Graph {
 }
 
 /** A copy of a node beside it, with its settings and no arrows. The trigger is not copied. */
-export function duplicateNode(graph: Graph, id: string): Added {
+export function duplicateNode(graph: Graph, taken: Taken, id: string): Added {
   const node = nodeOf(graph, id);
   if (!node || node.kind === "trigger") return { graph, id };
-  return addNode(graph, node.kind, { x: node.position.x + 48, y: node.position.y + 48 }, structuredClone(node.config));
+  return addNode(graph, taken, node.kind, { x: node.position.x + 48, y: node.position.y + 48 }, structuredClone(node.config));
 }
 
 export function place(graph: Graph, positions: ReadonlyMap<string, { x: number; y: number }>): Graph {

@@ -1,12 +1,14 @@
 // The list of journeys, and the dialog that makes one: blank or from a template.
 import { PlusOutlined } from "@ant-design/icons";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { App, Button, Input, Modal, Radio, Select, Table, Tag } from "antd";
+import { App, Button, Input, Modal, Radio, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { at, integer, percent } from "@/shared/format";
+import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { Table } from "@/shared/table";
 import { Card, Empty, FilterBar, Loaded, Page, sentenceOf } from "@/shared/ui";
 import { createJourney, useJourneys } from "./api";
 import { StatusTag } from "./StatusTag";
@@ -75,8 +77,7 @@ function JourneyTable({ items }: { items: JourneySummary[] }) {
       size="middle"
       rowKey="journey_id"
       dataSource={items}
-      pagination={items.length > 20 ? { pageSize: 20, showSizeChanger: false } : false}
-      scroll={{ x: 860 }}
+      label={t("title")}
       columns={[
         {
           title: t("columns.name"),
@@ -88,12 +89,12 @@ function JourneyTable({ items }: { items: JourneySummary[] }) {
           ),
         },
         { title: t("columns.status"), dataIndex: "status", render: (value: Status) => <StatusTag status={value} /> },
-        { title: t("columns.version"), dataIndex: "version", render: (value: number | null) => (value === null ? "–" : <Tag>v{value}</Tag>) },
+        { title: t("columns.version"), dataIndex: "version", render: (value: number | null) => (value === null ? "–" : <Pill>v{value}</Pill>) },
         { title: t("columns.entered"), dataIndex: "entered", align: "right", sorter: (a, b) => a.entered - b.entered, render: (value: number, item) => opens(item, "entered", value) },
         { title: t("columns.active"), dataIndex: "active", align: "right", sorter: (a, b) => a.active - b.active, render: (value: number, item) => opens(item, "waiting", value) },
         { title: t("columns.converted"), dataIndex: "converted", align: "right", sorter: (a, b) => a.converted - b.converted, render: (value: number, item) => opens(item, "converted", value) },
         { title: t("columns.rate"), key: "rate", align: "right", render: (_, item) => <span className="number">{item.entered ? percent(item.converted / item.entered) : "–"}</span> },
-        { title: t("columns.updated"), dataIndex: "updated_at", sorter: (a, b) => a.updated_at.localeCompare(b.updated_at), render: (value: string) => at(value) },
+        { title: t("columns.updated"), dataIndex: "updated_at", sorter: (a, b) => a.updated_at.localeCompare(b.updated_at), render: (value: string) => <span className="nowrap">{at(value)}</span> },
       ]}
     />
   );

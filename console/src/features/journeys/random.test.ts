@@ -1,9 +1,11 @@
 // Whatever one does on the canvas, in whatever order: the graph stays one that can be published or said to be faulty.
 import { describe, expect, it } from "vitest";
-import { addNode, appendNode, configure, connect, disconnect, duplicateNode, inOrder, insertAfter, nodeOf, portsOf, reachable, removeNodes, whyNot } from "./graph";
+import { addNode, appendNode, configure, connect, disconnect, duplicateNode, inOrder, insertAfter, nodeOf, portsOf, reachable, removeNodes, whyNot, type Taken } from "./graph";
 import { arrange, isCramped } from "./layout";
 import { place } from "./graph";
 import { KINDS, type Graph, type Kind, type Port } from "./types";
+
+const NONE: Taken = new Set();
 
 /** A small seeded generator (mulberry32), so that a failure can be run again. */
 function randomOf(seed: number): () => number {
@@ -46,13 +48,13 @@ describe("random edits", () => {
       const port = pick<Port>(["next", "yes", "no", "event", "timeout"]);
       const wait = { mode: pick(["duration", "event"]), value: 1, unit: "days" };
       const edits: (() => Graph)[] = [
-        () => addNode(graph, pick<Kind>(KINDS)).graph,
-        () => appendNode(graph, pick<Kind>(KINDS), random() < 0.5 ? pick(ids) ?? null : null).graph,
-        () => insertAfter(graph, pick(ids) ?? "n1", port, pick<Kind>(KINDS)).graph,
+        () => addNode(graph, NONE, pick<Kind>(KINDS)).graph,
+        () => appendNode(graph, NONE, pick<Kind>(KINDS), random() < 0.5 ? pick(ids) ?? null : null).graph,
+        () => insertAfter(graph, NONE, pick(ids) ?? "n1", port, pick<Kind>(KINDS)).graph,
         () => connect(graph, pick(ids) ?? "n1", port, pick(ids) ?? "n1"),
         () => connect(graph, pick(ids) ?? "n1", "next", pick(ids) ?? "n1"),
         () => disconnect(graph, pick(ids) ?? "n1", port),
-        () => duplicateNode(graph, pick(ids) ?? "n1").graph,
+        () => duplicateNode(graph, NONE, pick(ids) ?? "n1").graph,
         () => removeNodes(graph, [pick(ids) ?? "n1"]),
         () => (nodeOf(graph, pick(ids) ?? "")?.kind === "wait" ? configure(graph, pick(ids) ?? "", wait) : graph),
       ];
@@ -65,7 +67,7 @@ describe("random edits", () => {
   it("a refused arrow is refused because it would loop: drawing it by hand makes one", () => {
     const random = randomOf(99);
     let graph: Graph = { nodes: [], edges: [] };
-    for (let count = 0; count < 12; count += 1) graph = addNode(graph, "branch").graph;
+    for (let count = 0; count < 12; count += 1) graph = addNode(graph, NONE, "branch").graph;
     let refused = 0;
     for (let tries = 0; tries < 300; tries += 1) {
       const [from, to] = [`n${1 + Math.floor(random() * 12)}`, `n${1 + Math.floor(random() * 12)}`];

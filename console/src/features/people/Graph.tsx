@@ -1,7 +1,7 @@
 // The picture of why some identifiers are one person. The table below it says the same in words.
 import { useTranslation } from "react-i18next";
 import type { Identifier, Link, PersonDetail } from "@/features/people/api";
-import { layout, NODE, type Spot } from "@/features/people/layout";
+import { layout, NODE, shorten, type Spot } from "@/features/people/layout";
 import { say } from "@/shared/api";
 
 interface Stroke {
@@ -82,13 +82,14 @@ function Node({ spot, identifier }: { spot: Spot; identifier: Identifier | undef
   const value = identifier?.masked ?? "";
   return (
     <g transform={`translate(${spot.x},${spot.y})`}>
+      <title>{`${name} ${value}`}</title>
       <rect width={NODE.width} height={NODE.height} rx={12} fill={identifier ? "#fff" : "#f8fafc"} stroke={identifier ? "#cdd9ef" : "#b6c2d6"} strokeDasharray={identifier ? undefined : "4 4"} />
       {identifier ? <rect x={10} y={12} width={4} height={26} rx={2} fill={accent} /> : null}
       <text x={24} y={identifier ? 21 : 30} fontSize={12} fill="#5f6e88">
         {name}
       </text>
       <text x={24} y={39} fontSize={13} fontWeight={600} fill="#111b2e">
-        {value.length > 18 ? `${value.slice(0, 17)}…` : value}
+        {shorten(value, 24)}
       </text>
     </g>
   );

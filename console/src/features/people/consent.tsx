@@ -21,34 +21,22 @@ export function Consent({ detail }: { detail: PersonDetail }) {
   const [asked, setAsked] = useState<Asked | null>(null);
   const rows = detail.consent;
   const purposes = [...new Map(rows.map((row) => [row.purpose, row.purpose_label]))];
-  const channels = [...new Map(rows.map((row) => [row.channel, row.channel_label]))];
   return (
     <Card title={t("consent")} extra={<span className="faint">{t("consentRule")}</span>}>
       {rows.length ? (
-        <div className="scroll-x" tabIndex={0} role="region" aria-label={t("consent")}>
-          <table className="consent-grid">
-            <thead>
-              <tr>
-                <th scope="col">{t("purpose")}</th>
-                {channels.map(([key, label]) => (
-                  <th key={key} scope="col">
-                    {say(label)}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {purposes.map(([purpose, label]) => (
-                <tr key={purpose}>
-                  <th scope="row">{say(label)}</th>
-                  {channels.map(([channel]) => {
-                    const row = rows.find((item) => item.purpose === purpose && item.channel === channel);
-                    return <td key={channel}>{row ? <Cell row={row} ask={(status) => setAsked({ row, status })} /> : <span className="faint">–</span>}</td>;
-                  })}
-                </tr>
-              ))}
-            </tbody>
-          </table>
+        <div className="grid">
+          {purposes.map(([purpose, label]) => (
+            <section key={purpose} aria-label={say(label)}>
+              <h3 className="consent-purpose">{say(label)}</h3>
+              <ul className="consent-cells">
+                {rows
+                  .filter((row) => row.purpose === purpose)
+                  .map((row) => (
+                    <Cell key={row.channel} row={row} ask={(status) => setAsked({ row, status })} />
+                  ))}
+              </ul>
+            </section>
+          ))}
         </div>
       ) : (
         <Empty title={t("noConsent")} />
@@ -63,7 +51,8 @@ function Cell({ row, ask }: { row: ConsentRow; ask: (status: Asked["status"]) =>
   const { may } = useSession();
   const proof = [row.source, row.notice_version ? `${t("notice")} ${row.notice_version}` : "", row.evidence].filter(Boolean).join(" · ");
   return (
-    <div className="consent-cell">
+    <li className="consent-cell">
+      <span>{say(row.channel_label)}</span>
       <Tooltip title={proof || null}>
         <span tabIndex={proof ? 0 : undefined}>
           <Pill tone={TONES[row.status]} dot>
@@ -81,7 +70,7 @@ function Cell({ row, ask }: { row: ConsentRow; ask: (status: Asked["status"]) =>
           {t("grant")}
         </Button>
       )}
-    </div>
+    </li>
   );
 }
 

@@ -13,6 +13,14 @@ import { Card, MadeBadge, sentenceOf } from "@/shared/ui";
 
 const TONES: Record<Link["status"], Tone> = { accepted: "info", refused: "warn", demoted: "calm", denied: "bad" };
 
+function Day({ at: moment }: { at: string }) {
+  return (
+    <span className="nowrap number" title={at(moment)}>
+      {at(moment, "YYYY-MM-DD")}
+    </span>
+  );
+}
+
 export function Identity({ detail }: { detail: PersonDetail }) {
   const { t } = useTranslation("people");
   const { may } = useSession();
@@ -35,12 +43,12 @@ export function Identity({ detail }: { detail: PersonDetail }) {
           size="small"
           rowKey="identifier_id"
           dataSource={detail.identifiers}
-          minWidth={640}
+          label={t("why")}
           columns={[
             { title: t("namespace"), key: "ns", render: (_, row) => <>{say(row.namespace_label)} {row.made ? <MadeBadge /> : null}</> },
-            { title: t("value"), dataIndex: "masked" },
-            { title: t("first"), dataIndex: "first_seen_at", render: (value: string) => at(value) },
-            { title: t("last"), dataIndex: "last_seen_at", render: (value: string) => at(value) },
+            { title: t("value"), dataIndex: "masked", render: (value: string) => <span className="masked">{value}</span> },
+            { title: t("first"), dataIndex: "first_seen_at", render: (value: string) => <Day at={value} /> },
+            { title: t("last"), dataIndex: "last_seen_at", render: (value: string) => <Day at={value} /> },
             {
               title: "",
               key: "reveal",
@@ -60,7 +68,7 @@ export function Identity({ detail }: { detail: PersonDetail }) {
           size="small"
           rowKey="link_id"
           dataSource={detail.links}
-          minWidth={760}
+          label={t("links")}
           emptyText={t("noLinks")}
           columns={[
             {
@@ -90,7 +98,7 @@ export function Identity({ detail }: { detail: PersonDetail }) {
               title: t("status"),
               key: "status",
               render: (_, row) => (
-                <span>
+                <span className="link-status">
                   <Pill tone={TONES[row.status]} dot>{t(`statuses.${row.status}`)}</Pill>
                   {row.reason ? <small className="faint">{say(row.reason)}</small> : null}
                 </span>

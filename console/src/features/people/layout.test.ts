@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Identifier, Link } from "@/features/people/api";
-import { layout } from "@/features/people/layout";
+import { layout, shorten } from "@/features/people/layout";
 
 const identifier = (id: number, strength = 50) => ({ identifier_id: id, strength }) as Identifier;
 const link = (a: number, b: number, status: Link["status"] = "accepted") => ({ link_id: a * 100 + b, a, b, status }) as Link;
@@ -27,5 +27,16 @@ describe("the picture of links", () => {
 
   it("draws nothing for nobody", () => {
     expect(layout([], []).spots.size).toBe(0);
+  });
+});
+
+describe("a long value", () => {
+  it("loses of its account first, so that the identifier itself stays whole", () => {
+    expect(shorten("wx0000demo0000mini:oM75****ce41", 24)).toBe("wx0000demo…:oM75****ce41");
+    expect(shorten("138****2141", 24)).toBe("138****2141");
+  });
+  it("loses of its middle where there is no account or no room for it", () => {
+    expect(shorten("abcdefghijklmnopqrstuvwxyz", 11)).toBe("abcde…vwxyz");
+    expect(shorten("wx:abcdefghijklmnopqrstuvwxyz", 11)).toHaveLength(11);
   });
 });

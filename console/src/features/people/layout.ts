@@ -13,8 +13,18 @@ export interface Layout {
   height: number;
 }
 
-export const NODE = { width: 172, height: 50 };
+export const NODE = { width: 214, height: 50 };
 const GAP = { x: 76, y: 18 };
+
+/** A value cut to `most` characters where it says least: in the account before the colon, else in the middle. */
+export function shorten(value: string, most: number): string {
+  if (value.length <= most) return value;
+  const colon = value.lastIndexOf(":");
+  const kept = value.length - colon;
+  if (colon > 0 && most - kept - 1 >= 3) return `${value.slice(0, most - kept - 1)}…${value.slice(colon)}`;
+  const tail = Math.floor((most - 1) / 2);
+  return `${value.slice(0, most - 1 - tail)}…${value.slice(-tail)}`;
+}
 
 /**
  * Columns by the number of accepted links from the root; what hangs on other links only comes after what it hangs on,

@@ -1,8 +1,8 @@
 // One field of a predicate's form, as an antd control; the form is what GET /predicates says.
-import { DatePicker, Input, InputNumber, Select } from "antd";
-import dayjs from "dayjs";
+import { Input, InputNumber, Select } from "antd";
 import { useTranslation } from "react-i18next";
 import { say } from "@/shared/api";
+import { DateRange } from "@/shared/DateRange";
 import { useSession } from "@/shared/session";
 import { isBlank, isMoney, sourceOf, withoutUnit, type Field, type Filter } from "./fields";
 import { FilterList, MoneyInput } from "./filters";
@@ -134,23 +134,20 @@ function Text({ field, params, common, set, label }: { field: Field; params: Par
 }
 
 function Range({ field, params, common, onChange }: { field: Field; params: Params; common: Common; onChange: (key: string, value: unknown) => void }) {
-  const { t } = useTranslation("ruletree");
   const end = field.end_key ?? "to";
-  const [from, to] = [params[field.key], params[end]].map((day) => (typeof day === "string" ? dayjs(day) : null));
+  const day = (key: string) => (typeof params[key] === "string" ? (params[key] as string) : undefined);
   return (
-    <DatePicker.RangePicker
+    <DateRange
       id={common.id}
-      data-testid={common["data-testid"]}
-      aria-label={common["aria-label"]}
+      testId={common["data-testid"]}
+      label={common["aria-label"]}
       disabled={common.disabled}
-      status={common.status || undefined}
-      allowEmpty={[true, true]}
-      placeholder={[t("from"), t("to")]}
-      value={[from ?? null, to ?? null]}
-      style={{ width: 250 }}
+      danger={common.status === "error"}
+      clearable
+      value={{ from: day(field.key), to: day(end) }}
       onChange={(days) => {
-        onChange(field.key, days?.[0]?.format("YYYY-MM-DD"));
-        onChange(end, days?.[1]?.format("YYYY-MM-DD"));
+        onChange(field.key, days.from);
+        onChange(end, days.to);
       }}
     />
   );

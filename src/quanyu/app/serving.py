@@ -21,6 +21,7 @@ from quanyu.audiences.routes import router as audiences_router
 from quanyu.commerce.routes import router as commerce_router
 from quanyu.consent.routes import router as consent_router
 from quanyu.events.routes import router as events_router
+from quanyu.events.routes_quarantine import router as quarantine_router
 from quanyu.http.server import build, document
 from quanyu.http.static import CONSOLE
 from quanyu.http.system import Condition
@@ -105,6 +106,7 @@ def _routers(product: Product, demo: bool) -> list[APIRouter]:
         messaging_router(product.messaging, guard),
         promotions_router(product.promotions, guard),
         events_router(product.events, guard, audit, product.state),
+        quarantine_router(product.events, guard, audit, product.state),
         system_router(guard, settings, __version__, lambda: _condition(product)),
     ]
 

@@ -11,18 +11,16 @@ import sqlalchemy as sa
 
 from quanyu.app.decoding import decode_ahead
 from quanyu.app.product import Product
-from quanyu.events.contracts import EVENT_SCHEMA
 from quanyu.identity.contracts import Resolved
 from quanyu.storage.bulk import upsert
 from quanyu.storage.lease import Lease
 from quanyu.storage.schema import worker_beat
+from quanyu.storage.upkeep import Upkeep
 from quanyu.worker.ahead import Ahead, spare_the_collector
 from quanyu.worker.lanes import Lane, Worker
 from quanyu.worker.pipeline import EVENTS, Pipeline
 
 _LEASE = timedelta(seconds=15)
-_FILES_PER_DAY = 8
-_ORDER = ["name", "person_id", "occurred_at", "event_id"]
 
 
 def pipeline(product: Product, *, helped: bool = False) -> Pipeline:
@@ -71,13 +69,14 @@ def lanes(product: Product) -> list[Lane]:
     return [
         Lane("batches", batches.step, 0.02),
         Lane("history", batches.deliver, float(product.settings.history_flush_seconds)),
+        Lane("replays", product.events.replays.step, 0.1),
         Lane("journeys", lambda: bool(product.journeys.advance()), 0.05),
         Lane("journey_news", lambda: bool(product.journeys.follow_news()), 0.25),
         Lane("dispatch", lambda: bool(product.messaging.dispatch(patience=1.0)), 0.05),
         Lane("recovery", lambda: bool(product.messaging.recover()), 2.0),
         Lane("tell", tell, 0.25),
         Lane("audiences", audiences, 5.0),
-        Lane("compaction", lambda: compact(product), 30.0),
+        Lane("upkeep", Upkeep(product.history, EVENTS, product.clock).step, 5.0),
         Lane("beat", beat, 5.0),
     ]
 
@@ -88,20 +87,3 @@ def start_worker(product: Product) -> Worker:
     worker = Worker(lanes(product))
     worker.start()
     return worker
-
-
-def compact(product: Product, most_files: int = _FILES_PER_DAY) -> bool:
-    """Merge the day with the most small files, when it has too many."""
-    counts: dict[str, int] = {}
-    for file in product.history.snapshot(EVENTS).files:
-        day = next((part[4:] for part in file.split("/") if part.startswith("day=")), None)
-        if day:
-            counts[day] = counts.get(day, 0) + 1
-    crowded = max(counts, key=lambda day: counts[day], default=None)
-    if crowded is None or counts[crowded] <= most_files:
-        return False
-    product.history.compact(EVENTS, crowded, _ORDER)
-    return True
-
-
-assert set(_ORDER) <= set(EVENT_SCHEMA.names)

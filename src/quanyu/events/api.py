@@ -19,7 +19,6 @@ import sqlalchemy as sa
 from quanyu.access.api import Brand, Brands
 from quanyu.access.contracts import Caller, Scope
 from quanyu.events import books, errors, openapi, quarantine, recorded
-from quanyu.events.bodies import BadEncoding
 from quanyu.events.collector import Collector
 from quanyu.events.contracts import Backlog, Batch, Frame, FrameHeader, NativeEvent, Position, Source
 from quanyu.events.decode import Decoder
@@ -27,8 +26,9 @@ from quanyu.events.disk import Disk
 from quanyu.events.keys import KeyIndex, keys_of
 from quanyu.events.log import LogWriter
 from quanyu.events.protocols import native, sensors
-from quanyu.events.quarantine import Held
+from quanyu.events.quarantine import Chosen, Held
 from quanyu.events.reader import LogReader
+from quanyu.events.replays import Replays
 from quanyu.events.rows import Origin
 from quanyu.events.sources import Sources, WriteKeys
 from quanyu.events.views import Replayed, SourceView
@@ -75,6 +75,7 @@ class Events:
         self._brand_cache: dict[int, Brand] = {}
         self.sources = Sources(state, clock, ids)
         self._decoder = Decoder(self._origin, vault.index_many)
+        self.replays = Replays(state, vault, clock, ids, self.decode, self._stored_keys, lambda: self.log)
 
     # -------------------------------------------------------------------------------------------------- the log
     @property
@@ -153,6 +154,9 @@ class Events:
 
     def decode(self, frames: Sequence[Frame]) -> Batch:
         """Rows with their keys, refused events and counts of `frames`. Writes nothing."""
+        if any(frame.header.replays for frame in frames):
+            with self._state.read() as tx:
+                frames = quarantine.once(tx, frames)
         batch = self._decoder.decode(frames)
         table = batch.table
         return replace(batch, keys=keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist()))
@@ -181,14 +185,18 @@ class Events:
         )
 
     def commit_books(self, tx: sa.Connection, batch: Batch) -> bool:
-        """Cursor, books and quarantine of a deduplicated batch; False when that was done before.
+        """Cursor, books and quarantine of a deduplicated batch.
 
-        Raises BooksOutOfStep when the batch begins before the books' end without lying behind it.
+        False when that was done before, or when it repeats a replay that was settled since it was decoded: decode it
+        again. Raises BooksOutOfStep when the batch begins before the books' end without lying behind it.
         """
-        if not books.move(tx, batch, micros(self._clock.now())):
+        if batch.replays and quarantine.settled_among(tx, [item[0] for item in batch.replays]):
+            return False
+        now = micros(self._clock.now())
+        if not books.move(tx, batch, now):
             return False
         quarantine.hold(tx, self._vault, batch.rejected)
-        books.write(tx, batch)
+        books.write(tx, batch, now)
         return True
 
     def keep_keys(self, batch: Batch, marker: int) -> None:
@@ -260,25 +268,19 @@ class Events:
     def list_quarantine(
         self,
         scope: Scope,
+        chosen: Chosen = Chosen(),  # noqa: B008 - frozen
         *,
-        source: str | None = None,
-        reason: str | None = None,
-        status: str | None = None,
         before: tuple[int, str] | None = None,
         limit: int = 50,
     ) -> tuple[list[Held], int]:
         """A page of refused events, newest first, and how many there are."""
         with self._state.read() as tx:
-            return quarantine.listed(
-                tx,
-                self._vault,
-                scope.brand_id,
-                source=source,
-                reason=reason,
-                status=status,
-                before=before,
-                limit=limit,
-            )
+            return quarantine.listed(tx, self._vault, scope.brand_id, chosen, before=before, limit=limit)
+
+    def group_quarantine(self, scope: Scope, chosen: Chosen) -> list[dict[str, Any]]:
+        """How many refused items and events there are by source and reason, most first."""
+        with self._state.read() as tx:
+            return quarantine.grouped(tx, scope.brand_id, chosen)
 
     def read_quarantined(self, scope: Scope, quarantine_id: str) -> tuple[Held, bytes]:
         """One item and its raw bytes. Raises NotFound. The caller's route writes the audit line."""
@@ -295,21 +297,13 @@ class Events:
         if row.status != "held":
             raise errors.quarantined_settled(row.status)
         raw = body if body is not None else self._vault.open(row.brand_id, row.raw)
-        try:
-            header, payload = quarantine.replay_frame(row, raw)
-        except BadEncoding as error:
-            return Replayed("quarantined", error.reason, error.detail)
-        trial = self._decoder.decode([Frame("replay", Position(0, 0), Position(0, 0), header, payload)])
-        if trial.rejected or not header.events:
-            first = trial.rejected[0] if trial.rejected else None
-            return Replayed(
-                "quarantined", first.reason if first else "no_data", f"{first.where} {first.detail}" if first else ""
-            )
-        keys = keys_of(trial.table.column("source").to_pylist(), trial.table.column("event_id").to_pylist())
-        fresh = KeyIndex(self._folder / "keys", self._disk).fresh(keys)
+        tried = self.replays.trial([row], {quarantine_id: raw})
+        if quarantine_id in tried.bad:
+            reason, where, detail = tried.bad[quarantine_id]
+            return Replayed("quarantined", reason, f"{where} {detail}".strip())
         quarantine.resolve(tx, quarantine_id, "replayed", caller.name, None, self._clock.now())
-        self.log.append_now([(header, payload)])
-        return Replayed("stored" if fresh.any() else "duplicate")
+        self.log.append_now([tried.ready[quarantine_id]])
+        return Replayed("stored" if tried.stored else "duplicate")
 
     def discard(self, tx: sa.Connection, caller: Caller, quarantine_id: str, note: str) -> None:
         """Give an item up; it stays in the books as quarantined. Raises NotFound, Conflict."""
@@ -328,6 +322,10 @@ class Events:
             return None
         brand = self._brand(found.brand_id)
         return Origin(source, brand.brand_id, brand.key, brand.currency, brand.time_zone, found.channel, received_at)
+
+    def _stored_keys(self) -> KeyIndex:
+        """The index of stored ids as it is on disk, for any thread."""
+        return KeyIndex(self._folder / "keys", self._disk)
 
     def _brand(self, brand_id: int) -> Brand:
         found = self._brand_cache.get(brand_id)

@@ -75,7 +75,7 @@ def move(tx: sa.Connection, batch: Batch, now: int) -> bool:
     return True
 
 
-def write(tx: sa.Connection, batch: Batch) -> None:
+def write(tx: sa.Connection, batch: Batch, now: int) -> None:
     """Add what the batch says to the books. Call it once per batch, in the transaction that moved the cursor."""
     cells: Cells = defaultdict(lambda: dict.fromkeys(_COUNTS, 0))
     for place, count in batch.accepted.items():
@@ -87,17 +87,20 @@ def write(tx: sa.Connection, batch: Batch) -> None:
     for item in batch.rejected:
         cells[item.source, item.received_at - item.received_at % HOUR_MICROS]["quarantined"] += item.count
     for quarantine_id, source, hour, events in batch.replays:
-        _settle(tx, cells, quarantine_id, source, hour, events)
+        _settle(tx, cells, quarantine_id, source, hour, events, now)
     add(tx, cells)
     _touch(tx, batch.table)
 
 
-def _settle(tx: sa.Connection, cells: Cells, quarantine_id: str, source: str, hour: int, events: int) -> None:
-    """A replay takes its item out of the quarantined, once; a replay of a replay is an ordinary acceptance."""
+def _settle(tx: sa.Connection, cells: Cells, quarantine_id: str, source: str, hour: int, events: int, now: int) -> None:
+    """A replay takes its item out of the quarantined, once.
+
+    It is in the log, so it was replayed, also where a kill kept the item from hearing of it.
+    """
     found = tx.execute(
         sa.update(quarantine)
         .where(quarantine.c.quarantine_id == quarantine_id, quarantine.c.settled.is_(False))
-        .values(settled=True)
+        .values(settled=True, status="replayed", resolved_at=sa.func.coalesce(quarantine.c.resolved_at, now))
         .returning(quarantine.c.count)
     ).scalar_one_or_none()
     was = int(found or 0)

@@ -167,6 +167,34 @@ def quarantined_settled(status: str) -> Conflict:
     )
 
 
+def nothing_to_replay() -> Conflict:
+    """No held item is chosen, or another replay has them all."""
+    return Conflict(
+        "nothing_to_replay",
+        Label("没有可重放的数据", "There is nothing to replay"),
+        detail=Label(
+            "所选条件下没有待处理的数据，或它们正在另一次重放中；请调整条件或等那次重放结束",
+            "No held item fits the filter, or another replay has them; change the filter or wait for it to end",
+        ),
+    )
+
+
+def replay_not_found(replay_id: str) -> NotFound:
+    """There is no such replay in the caller's brand."""
+    return NotFound(
+        "replay_not_found", Label("没有这次重放", "There is no such replay"), detail=Label(replay_id, replay_id)
+    )
+
+
+def replay_ended(status: str) -> Conflict:
+    """A replay that ended cannot be stopped."""
+    return Conflict(
+        "replay_ended",
+        Label("这次重放已经结束", "This replay has ended"),
+        detail=Label(f"当前状态：{status}", f"Its status is {status}"),
+    )
+
+
 def table_refused(detail: Label) -> Invalid:
     """A table handed in by a connector lacks a column or has one of a wrong type."""
     return Invalid("table_refused", Label("表结构不符合要求", "The table's columns are not as asked"), detail=detail)

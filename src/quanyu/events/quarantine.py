@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,13 @@ import msgspec
 import sqlalchemy as sa
 
 from quanyu.events import errors
-from quanyu.events.contracts import FrameHeader, Rejected
+from quanyu.events.contracts import Frame, FrameHeader, Rejected
 from quanyu.events.personal import mask
 from quanyu.events.protocols import native, segment, sensors
 from quanyu.events.tables import quarantine
 from quanyu.kernel.clock import micros
 from quanyu.storage.bulk import insert_ignore
+from quanyu.storage.bulk import rows as given_rows
 from quanyu.storage.vault import SealBroken, Vault
 
 _EXCERPT = 240
@@ -37,6 +38,27 @@ class Held:
     excerpt: str
     seq: int
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which items of a brand are meant; what is left out does not matter. `until` is not included."""
+
+    source: str | None = None
+    reason: str | None = None
+    status: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def where(self, brand_id: int) -> list[sa.ColumnElement[bool]]:
+        """The conditions in SQL."""
+        found: list[sa.ColumnElement[bool]] = [quarantine.c.brand_id == brand_id]
+        found += [quarantine.c.source == self.source] if self.source else []
+        found += [quarantine.c.reason == self.reason] if self.reason else []
+        found += [quarantine.c.status == self.status] if self.status else []
+        found += [quarantine.c.received_at >= self.since] if self.since else []
+        found += [quarantine.c.received_at < self.until] if self.until else []
+        return found
 
 
 def hold(tx: sa.Connection, vault: Vault, items: Sequence[Rejected]) -> None:
@@ -78,18 +100,13 @@ def listed(
     tx: sa.Connection,
     vault: Vault,
     brand_id: int,
+    chosen: Chosen,
     *,
-    source: str | None,
-    reason: str | None,
-    status: str | None,
     before: tuple[int, str] | None,
     limit: int,
 ) -> tuple[list[Held], int]:
     """A page of the brand's items, newest first, and how many there are in all."""
-    where = [quarantine.c.brand_id == brand_id]
-    where += [quarantine.c.source == source] if source else []
-    where += [quarantine.c.reason == reason] if reason else []
-    where += [quarantine.c.status == status] if status else []
+    where = chosen.where(brand_id)
     total = tx.execute(sa.select(sa.func.count()).select_from(quarantine).where(*where)).scalar_one()
     if before is not None:
         where.append(sa.tuple_(quarantine.c.seq, quarantine.c.quarantine_id) < sa.tuple_(*map(sa.literal, before)))
@@ -100,6 +117,58 @@ def listed(
         .limit(limit)
     )
     return [held(row, vault) for row in found], int(total)
+
+
+def grouped(tx: sa.Connection, brand_id: int, chosen: Chosen) -> list[dict[str, Any]]:
+    """How many items (`items`) and events (`events`) there are by source and reason, most events first."""
+    events = sa.func.sum(quarantine.c.count)
+    found = tx.execute(
+        sa.select(
+            quarantine.c.source,
+            quarantine.c.reason,
+            sa.func.count().label("items"),
+            events.label("events"),
+            sa.func.min(quarantine.c.received_at, type_=quarantine.c.received_at.type).label("first_at"),
+            sa.func.max(quarantine.c.received_at, type_=quarantine.c.received_at.type).label("last_at"),
+        )
+        .where(*chosen.where(brand_id))
+        .group_by(quarantine.c.source, quarantine.c.reason)
+        .order_by(events.desc(), quarantine.c.source, quarantine.c.reason)
+        .limit(500)
+    ).mappings()
+    return [dict(row) for row in found]
+
+
+def settled_among(tx: sa.Connection, quarantine_ids: Iterable[str]) -> set[str]:
+    """Which of the items were already moved out of the books' quarantined by an earlier replay."""
+    given = given_rows(tx, {"quarantine_id": sa.Text}, [(one,) for one in quarantine_ids])
+    return set(
+        tx.execute(
+            sa.select(quarantine.c.quarantine_id).where(
+                quarantine.c.quarantine_id.in_(sa.select(given.c.quarantine_id)), quarantine.c.settled.is_(True)
+            )
+        ).scalars()
+    )
+
+
+def once(tx: sa.Connection, frames: Sequence[Frame]) -> list[Frame]:
+    """The frames with every repeated replay of one item emptied, so that each item comes back once.
+
+    A kill between the log and state, or two people at once, can leave two replays of an item in the log; the first
+    one counts, whatever the second would say.
+    """
+    done = settled_among(tx, {frame.header.replays for frame in frames if frame.header.replays})
+    out = []
+    for frame in frames:
+        item = frame.header.replays
+        if item and item in done:
+            header = FrameHeader(frame.header.received_at, native.PROTOCOL, frame.header.source, 0)
+            out.append(replace(frame, header=header, payload=b"[]"))
+            continue
+        if item:
+            done.add(item)
+        out.append(frame)
+    return out
 
 
 def find(tx: sa.Connection, brand_id: int, quarantine_id: str) -> Any:

@@ -212,5 +212,19 @@ recorded = sa.Table(
     sa.Column("payload", sa.LargeBinary, nullable=False),  # sealed with the brand's key
     sa.Column("brand_id", sa.BigInteger, nullable=False),
     sa.Column("at", Instant, nullable=False),
+    sa.Column("protocol", sa.Text, nullable=False, server_default="native"),
+    sa.Column("call", sa.Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,
+)
+
+# Which events another event of their source replaces. History keeps both; whoever counts leaves these out. `batch` is
+# the micro-batch that said so: until history has it, it still shows the event that is replaced.
+replacement = sa.Table(
+    "event_replacement",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("replaced_by", sa.Text, nullable=False),
+    sa.Column("batch", sa.BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quanyu.events.contracts import Source
+from quanyu.events.mending import Edit
+from quanyu.events.quarantine import Chosen
 from quanyu.events.sources import KINDS
 
 
@@ -49,3 +51,45 @@ class Replayed:
     outcome: str
     reason: str | None = None
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An item that would stay in quarantine, masked, and one that would be stored, as it would be sent."""
+
+    quarantine_id: str
+    reason: str
+    where: str
+    detail: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a replay would do, judged on the newest `looked` of `total` items."""
+
+    total: int
+    looked: int
+    ready: int
+    stored: int
+    duplicate: int
+    still: tuple[tuple[str, int], ...]
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayView:
+    """A replay in bulk: `total` and `done` and `still` count items, `stored` and `duplicate` events."""
+
+    replay_id: str
+    chosen: Chosen
+    edits: tuple[Edit, ...]
+    status: str
+    total: int
+    done: int
+    stored: int
+    duplicate: int
+    still: int
+    made_at: datetime
+    made_by: str
+    ended_at: datetime | None

@@ -18,6 +18,8 @@ from quanyu.events.protocols.shared import object_of, splice, traits_and_identif
 from quanyu.events.rows import MAX_EVENT_BYTES, Draft, Identifier, Origin
 from quanyu.events.values import instant, instant_or_none, text
 
+# Members of a context that are read into columns, identifiers and traits; the others are kept as `$context`.
+_READ_ELSEWHERE = frozenset({"traits", "externalIds", "campaign", "sessionId"})
 _TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 _NO_RAW = msgspec.Raw(b"")
 
@@ -38,6 +40,7 @@ class _Call(msgspec.Struct):
     traits: msgspec.Raw = _NO_RAW
     properties: msgspec.Raw = _NO_RAW
     context: msgspec.Raw = _NO_RAW
+    integrations: Any = None
 
 
 class _Library(msgspec.Struct):
@@ -61,6 +64,7 @@ class _Surroundings:
     identifiers: list[Identifier] = field(default_factory=list)
     campaign: Any = None
     session_id: str | None = None
+    kept: str = ""  # JSON of a member of properties
 
 
 class _Calls(msgspec.Struct):
@@ -71,6 +75,7 @@ class _Calls(msgspec.Struct):
 _calls = msgspec.json.Decoder(_Calls)
 _call = msgspec.json.Decoder(_Call)
 _context = msgspec.json.Decoder(_Context)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def drafts(frame: Frame, origin: Origin) -> Iterator[Draft | Refused]:
@@ -141,6 +146,8 @@ class _Reader:
         )
         identifiers = self._identifiers(call, around)
         extra: dict[str, Any] = {"$campaign": around.campaign} if around.campaign else {}
+        if isinstance(call.integrations, dict) and not all(one is True for one in call.integrations.values()):
+            extra["$integrations"] = call.integrations  # where all are on, nothing is said
         if kind == "track":
             name = text(call.event, "event") or ""
             draft.name = SEGMENT_NAMES.get(name.lower(), name)
@@ -163,7 +170,7 @@ class _Reader:
             identifiers.update(dict.fromkeys(found))
             extra["traits"] = sorted(given)
         fill(draft, known, self._origin.currency)
-        draft.properties = splice(properties, extra)
+        draft.properties = splice(properties, extra, around.kept)
         draft.identifiers = list(identifiers)
         if not identifiers:
             raise Refused("no_identifier", "userId", "neither userId nor anonymousId")
@@ -244,6 +251,8 @@ def _surroundings(raw: bytes) -> _Surroundings:
     if isinstance(context.campaign, dict) and context.campaign:
         found.campaign = context.campaign
     found.session_id = text(context.sessionId, "context.sessionId")
+    kept = {name: value for name, value in _members.decode(raw).items() if name not in _READ_ELSEWHERE}
+    found.kept = f'"$context":{msgspec.json.encode(kept).decode()}' if kept else ""
     return found
 
 

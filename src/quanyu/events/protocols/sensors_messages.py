@@ -197,6 +197,11 @@ def _identifiers(message: _Message, known: Known) -> dict[Identifier, None]:
     for value in (anonymous, original):
         if value:
             found["anonymous_id", value] = None
+    if original and distinct and identities is None and ("user_id", distinct) in found:
+        # An SDK without `identities` never says again that this id is a login: what it sends under the bare id
+        # from now on, and sent before, is this person's.
+        found["anonymous_id", distinct] = None
+        return found
     # A mini program that set an openid repeats it as the anonymous id: one identifier, not two.
     return {pair: None for pair in found if pair[0] != "anonymous_id" or pair[1] not in strong}
 

@@ -31,17 +31,19 @@ def object_of(raw: bytes, where: str) -> dict[str, Any]:
         raise Refused("bad_traits" if "traits" in where else "bad_properties", where, str(error)) from None
 
 
-def splice(raw: bytes, extra: Mapping[str, Any]) -> str:
+def splice(raw: bytes, extra: Mapping[str, Any], members: str = "") -> str:
     """Raw JSON of an object as text, with more members; never parsed, only joined.
 
-    Raises UnicodeDecodeError when it is not UTF-8.
+    `members` is JSON of members already, without braces. Raises UnicodeDecodeError when `raw` is not UTF-8.
     """
     body = raw.decode() if raw and raw != b"null" else "{}"
-    if not extra:
+    if extra:
+        added = msgspec.json.encode(extra).decode()[1:-1]
+        members = f"{members},{added}" if members else added
+    if not members:
         return body
-    added = msgspec.json.encode(extra).decode()
     rest = body.lstrip()[1:].lstrip()
-    return added if rest.startswith("}") else f"{added[:-1]},{rest}"
+    return f"{{{members}{rest}" if rest.startswith("}") else f"{{{members},{rest}"
 
 
 def traits_and_identifiers(operations: dict[str, Any]) -> tuple[str | None, list[Identifier]]:

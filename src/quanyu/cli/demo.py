@@ -10,27 +10,39 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
 import httpx
 from rich.console import Console
 
-from quanyu.cli.demo_seed import Facts, seed
+from quanyu.cli.demo_facts import FACTS_FILE, Facts, Language, Login, read_facts, read_login
+from quanyu.cli.demo_seed import seed
 from quanyu.kernel.errors import Conflict, Unavailable
 from quanyu.kernel.label import Label
 from quanyu.kernel.settings import Settings
 
-_FACTS = "demo.json"
 _PATIENCE = 90.0
+_OPENING = 240  # customers who come in the first minute, so that there is life to look at
 
 
-def run(folder: Path, *, host: str | None, port: int | None, sandbox_port: int, reset: bool, out: Console) -> None:
-    """Prepare the demonstration in `folder` if that was not done yet, start everything, and stay until Ctrl-C."""
+def run(
+    folder: Path,
+    *,
+    host: str | None,
+    port: int | None,
+    sandbox_port: int,
+    language: Language,
+    reset: bool,
+    out: Console,
+) -> None:
+    """Prepare the demonstration in `folder` if that was not done yet, start everything, and stay until Ctrl-C.
+
+    `language` is what its journeys, audiences and templates are written in; it counts when they are made.
+    """
     folder = folder.absolute()
     if reset and folder.exists():
-        if not (folder / _FACTS).is_file():
+        if not (folder / FACTS_FILE).is_file():
             raise Conflict(
                 "not_a_demo",
                 Label("这个目录不是演示数据，不会清空", "This folder holds no demo; it will not be emptied"),
@@ -49,8 +61,11 @@ def run(folder: Path, *, host: str | None, port: int | None, sandbox_port: int, 
     )
     for wanted in (settings.port, sandbox_port):
         _refuse_taken(settings.host, wanted)
-    facts = _prepared(folder, settings, out)
-    _Processes(folder, settings, facts, sandbox_port, out).run()
+    login, facts = read_login(folder), read_facts(folder)
+    if login is None or facts is None or not facts.prepared:
+        folder.mkdir(parents=True, exist_ok=True)
+        login, facts = seed(settings, language, out)
+    _Processes(folder, settings, login, facts, sandbox_port, out).run()
 
 
 def _refuse_taken(host: str, port: int) -> None:
@@ -64,25 +79,15 @@ def _refuse_taken(host: str, port: int) -> None:
             )
 
 
-def _prepared(folder: Path, settings: Settings, out: Console) -> Facts:
-    path = folder / _FACTS
-    if path.is_file():
-        return Facts(**json.loads(path.read_text(encoding="utf-8")))
-    folder.mkdir(parents=True, exist_ok=True)
-    facts = seed(settings, out)
-    draft = path.with_suffix(".part")
-    draft.write_text(json.dumps(asdict(facts), ensure_ascii=False, indent=1), encoding="utf-8")
-    draft.chmod(0o600)
-    draft.replace(path)  # present only when everything before it is done
-    return facts
-
-
 class _Processes:
     """The server, the worker and the sandbox as children that end together."""
 
-    def __init__(self, folder: Path, settings: Settings, facts: Facts, sandbox_port: int, out: Console) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, login: Login, facts: Facts, sandbox_port: int, out: Console
+    ) -> None:
         self._folder = folder
         self._settings = settings
+        self._login = login
         self._facts = facts
         self._sandbox_port = sandbox_port
         self._out = out
@@ -123,7 +128,7 @@ class _Processes:
         self._spawn("worker", [sys.executable, "-m", "quanyu", "worker"], environment)
         sandbox = [
             sys.executable, "-m", "quanyu_sandbox", "--port", str(self._sandbox_port),
-            "--data", str(self._folder / "sandbox"), "--auto", "--speed", "60",
+            "--data", str(self._folder / "sandbox"), "--auto", "--speed", "60", "--opening", str(_OPENING),
             "--callback-url", f"{product}/callbacks/{self._facts.connection}",
             "--collector-url", product, "--api-url", product,
         ]  # fmt: skip
@@ -172,10 +177,10 @@ class _Processes:
         )
 
     def _announce(self) -> None:
-        facts = self._facts
+        login = self._login
         self._out.print(
-            f"登录 · sign in: [bold]{facts.username}[/] / [bold]{facts.password}[/]   "
-            f"（其他角色同一密码 · other roles, same password: {', '.join(facts.others)}）"
+            f"登录 · sign in: [bold]{login.username}[/] / [bold]{login.password}[/]   "
+            f"（其他角色同一密码 · other roles, same password: {', '.join(login.others)}）"
         )
         self._out.print(f"顾客手机 · customers' phones: {self._settings.sandbox_url}/phone")
         self._out.print("停止 · stop: Ctrl-C")

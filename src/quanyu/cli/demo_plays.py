@@ -1,4 +1,7 @@
-"""The demonstration's plays: templates, a coupon, audiences and journeys, as an operator would make them."""
+"""The demonstration's plays: templates, a coupon, audiences and journeys, as an operator would make them.
+
+A name of these is one text in the product, as an operator types it, so the demonstration writes it in its language.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,32 @@ from quanyu.messaging.api import CardTemplate
 
 COUPON = "cpn_demo_winback"
 _TEMPLATES = (
-    ("tpl_demo_welcome", "新客欢迎语", "您好 {{name}}，我是您的专属导购，有任何需要随时找我～", None),
+    (
+        "tpl_demo_welcome",
+        Label("新客欢迎语", "Welcome"),
+        Label(
+            "您好 {{name}}，我是您的专属导购，有任何需要随时找我～",
+            "Hello {{name}}, I am your personal shopping guide; write to me whenever you need anything.",
+        ),
+        None,
+    ),
     (
         "tpl_demo_cart",
-        "加购提醒 + 满减券",
-        "{{name}}，您看中的商品还在购物车里，给您留了一张 {{coupon.name}}，点开卡片就能用。",
-        CardTemplate("您有一张优惠券待使用", "pages/coupon"),
+        Label("加购提醒 + 满减券", "Cart reminder with a coupon"),
+        Label(
+            "{{name}}，您看中的商品还在购物车里，给您留了一张 {{coupon.name}}，点开卡片就能用。",
+            "{{name}}, what you picked is still in your cart, and {{coupon.name}} is yours: open the card to use it.",
+        ),
+        Label("您有一张优惠券待使用", "A coupon is waiting for you"),
     ),
     (
         "tpl_demo_winback",
-        "老客回馈",
-        "{{name}}，好久不见！{{store}} 为您准备了 {{coupon.name}}，欢迎回来逛逛。",
-        CardTemplate("老朋友专享券", "pages/coupon"),
+        Label("老客回馈", "Winback offer"),
+        Label(
+            "{{name}}，好久不见！{{store}} 为您准备了 {{coupon.name}}，欢迎回来逛逛。",
+            "{{name}}, it has been a while! {{store}} has {{coupon.name}} for you; come and see us again.",
+        ),
+        Label("老朋友专享券", "A coupon for old friends"),
     ),
 )
 
@@ -44,13 +61,26 @@ _CARTED = _rule("r1", "performed", event="product_added_to_cart", times_operator
 
 _AUDIENCES = (
     (
-        "沉睡老客（可触达）",
-        "近一年买过、近 30 天没买、同意企业微信营销",
+        Label("沉睡老客（可触达）", "Sleeping customers (reachable)"),
+        Label(
+            "近一年买过、近 30 天没买、同意企业微信营销",
+            "Bought within a year, not in the last 30 days, agreed to marketing on WeCom",
+        ),
         "daily",
         _all(_BOUGHT_YEAR, _QUIET, _REACHABLE),
     ),
-    ("高频会员", "近 90 天下单 8 次以上", "daily", _all(_OFTEN)),
-    ("近 30 天加购", "近 30 天在小程序加过购物车", "live", _all(_CARTED)),
+    (
+        Label("高频会员", "Frequent members"),
+        Label("近 90 天下单 8 次以上", "8 orders or more in the last 90 days"),
+        "daily",
+        _all(_OFTEN),
+    ),
+    (
+        Label("近 30 天加购", "Filled a cart in 30 days"),
+        Label("近 30 天在小程序加过购物车", "Put something into the mini program's cart in the last 30 days"),
+        "live",
+        _all(_CARTED),
+    ),
 )
 
 
@@ -64,10 +94,11 @@ def _graph(nodes: list[dict[str, Any]], *ways: tuple[str, str, str]) -> dict[str
 
 
 def publish_plays(product: Product, caller: Caller, connection: str) -> None:
-    """Make what is missing, and publish it."""
-    scope = caller.scope
-    for template_id, name, text, card in _TEMPLATES:
-        product.messaging.templates.create(scope, name, text, card, template_id)
+    """Make what is missing in the caller's language, and publish it."""
+    scope, language = caller.scope, caller.language
+    for template_id, name, text, title in _TEMPLATES:
+        card = CardTemplate(title.text(language), "pages/coupon") if title else None
+        product.messaging.templates.create(scope, name.text(language), text.text(language), card, template_id)
     product.promotions.define(
         caller,
         name=Label("满 20 减 5 券", "5 off orders over 20"),
@@ -81,18 +112,25 @@ def publish_plays(product: Product, caller: Caller, connection: str) -> None:
     )
     for name, description, refresh, tree in _AUDIENCES:
         try:
-            product.audiences.create_audience(caller, name, description, tree, refresh)  # type: ignore[arg-type]
+            product.audiences.create_audience(
+                caller,
+                name.text(language),
+                description.text(language),
+                tree,
+                refresh,  # type: ignore[arg-type]
+            )
         except Conflict:
             continue  # made by an earlier run that was cut short
     running = {view.name for view in product.journeys.list_journeys(scope)}
-    for name, graph, settings in _journeys(connection):
-        if name in running:
+    for name, graph, settings in _journeys(connection, language):
+        if name.text(language) in running:
             continue
-        made = product.journeys.create(caller, name, graph, settings)
+        made = product.journeys.create(caller, name.text(language), graph, settings)
         product.journeys.publish(caller, made.journey_id)
 
 
-def _journeys(connection: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+def _journeys(connection: str, language: str) -> list[tuple[Label, dict[str, Any], dict[str, Any]]]:
+    known = Label("近一年买过", "Bought within a year").text(language)
     welcome = _graph(
         [
             _node("added", "trigger", 0, 0, on="event", event="contact_added", where=[]),
@@ -105,8 +143,8 @@ def _journeys(connection: str) -> list[tuple[str, dict[str, Any], dict[str, Any]
     cart = _graph(
         [
             _node("carted", "trigger", 0, 0, on="event", event="product_added_to_cart", where=[]),
-            _node("wait", "wait", 0, 160, mode="event", value=1, unit="minutes", event="order_paid", where=[]),
-            _node("regular", "branch", 0, 320, title="近一年买过", tree=_all(_BOUGHT_YEAR)),
+            _node("wait", "wait", 0, 160, mode="event", value=20, unit="seconds", event="order_paid", where=[]),
+            _node("regular", "branch", 0, 320, title=known, tree=_all(_BOUGHT_YEAR)),
             _node("remind", "send", 0, 480, connection=connection, template_id="tpl_demo_cart", coupon_id=COUPON),
             _node("bought", "goal", 0, 640, event="order_paid", where=[], within_days=3),
             _node("leave", "exit", 280, 480),
@@ -120,6 +158,14 @@ def _journeys(connection: str) -> list[tuple[str, dict[str, Any], dict[str, Any]
     )
     once = {"rule": "once"}
     return [
-        ("新客欢迎", welcome, {"holdout_percent": 0, "reentry": once, "category": "service", "purpose": "service"}),
-        ("加购未付挽回", cart, {"holdout_percent": 20, "reentry": once, "daily_cap": 1}),
+        (
+            Label("新客欢迎", "Welcome new friends"),
+            welcome,
+            {"holdout_percent": 0, "reentry": once, "category": "service", "purpose": "service"},
+        ),
+        (
+            Label("加购未付挽回", "Abandoned cart"),
+            cart,
+            {"holdout_percent": 20, "reentry": once, "daily_cap": 1},
+        ),
     ]

@@ -5,10 +5,8 @@ Everything is done through the same doors as a user's own data; made sources are
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -17,8 +15,6 @@ from rich.console import Console
 from quanyu.access.contracts import Caller, system_caller
 from quanyu.app import Product, compose
 from quanyu.app.connectors import (
-    APP_ID,
-    CORP_ID,
     CURRENCY,
     LAST_DAY,
     TIME_ZONE,
@@ -26,51 +22,26 @@ from quanyu.app.connectors import (
     MadeTouchpoints,
     complete_journey,
 )
+from quanyu.cli.demo_facts import Facts, Language, Login, keep, new_facts, read_facts, read_login, write_private
 from quanyu.cli.demo_plays import publish_plays
+from quanyu.cli.demo_tags import put_tags
 from quanyu.cli.load import take_in
 from quanyu.kernel.label import Label
 from quanyu.kernel.settings import Settings
 from quanyu.storage import migrate
 
 BRAND = "journey"
+BRAND_NAME = Label("星河超市（演示）", "Starriver Markets (demo)")
 CONNECTION = "wecom"
+NEWCOMERS = 120
 USERS = (
-    ("owner", "负责人 王岚", "owner"),
-    ("yunying", "运营 李想", "operator"),
-    ("fenxi", "分析 周洁", "analyst"),
-    ("hegui", "合规 赵敏", "compliance"),
-    ("daogou", "导购 陈晨", "guide"),
+    ("owner", Label("负责人 王岚", "Owner Wang Lan"), "owner"),
+    ("yunying", Label("运营 李想", "Operator Li Xiang"), "operator"),
+    ("fenxi", Label("分析 周洁", "Analyst Zhou Jie"), "analyst"),
+    ("hegui", Label("合规 赵敏", "Compliance Zhao Min"), "compliance"),
+    ("daogou", Label("导购 陈晨", "Guide Chen Chen"), "guide"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a running demonstration needs to know again. Written to a file that only its owner can read."""
-
-    username: str
-    password: str
-    others: list[str]
-    connection: str
-    corp_id: str
-    corp_secret: str
-    app_id: str
-    callback_token: str
-    callback_aes_key: str
-    write_key: str
-    api_key: str
-    shift_weeks: int
-
-    def sandbox_environment(self) -> dict[str, str]:
-        """The sandbox's secrets as environment variables."""
-        return {
-            "QUANYU_SANDBOX_CORP_ID": self.corp_id,
-            "QUANYU_SANDBOX_CORP_SECRET": self.corp_secret,
-            "QUANYU_SANDBOX_APP_ID": self.app_id,
-            "QUANYU_SANDBOX_TOKEN": self.callback_token,
-            "QUANYU_SANDBOX_AES_KEY": self.callback_aes_key,
-            "QUANYU_SANDBOX_WRITE_KEY": self.write_key,
-            "QUANYU_SANDBOX_API_KEY": self.api_key,
-        }
+_CLIENT = Label("小程序与收银台", "Mini program and till")
 
 
 def weeks_to_recent(today: date) -> int:
@@ -78,8 +49,8 @@ def weeks_to_recent(today: date) -> int:
     return max(0, (today - timedelta(days=1) - LAST_DAY).days // 7)
 
 
-def seed(settings: Settings, out: Console) -> Facts:
-    """Prepare everything; safe to repeat after being killed half-way."""
+def seed(settings: Settings, language: Language, out: Console) -> tuple[Login, Facts]:
+    """Prepare everything, with content in `language`; safe to repeat after being killed half-way."""
     product = compose(settings)
     try:
         out.print("准备数据库 · preparing the stores …")
@@ -87,72 +58,53 @@ def seed(settings: Settings, out: Console) -> Facts:
         shift = weeks_to_recent(product.clock.now().astimezone(ZoneInfo(TIME_ZONE)).date())
         brand = product.access.brands.create(
             key=BRAND,
-            name=Label("星河超市（演示）", "Starriver Markets (demo)"),
+            name=BRAND_NAME,
             currency=CURRENCY,
             time_zone=TIME_ZONE,
         )
         product.vault.prepare(brand.brand_id)
-        caller = system_caller(brand.scope(), "demo")
-        facts = _facts(product, caller, shift)
-        connector = complete_journey(None, shift)
-        made = MadeTouchpoints(connector)
+        facts = read_facts(product.settings.data_path) or new_facts(language, shift, CONNECTION)
+        keep(product.settings.data_path, facts)
+        caller = replace(system_caller(brand.scope(), "demo"), language=facts.language)
+        login = _users(product, facts.language)
+        _keys(product, caller, facts)
+        connector = complete_journey(None, facts.shift_weeks)
+        made = MadeTouchpoints(connector, language=facts.language)
         out.print(
-            f"读取 Complete Journey 零售数据（日期后移 {shift} 周）· "
-            f"loading the Complete Journey data (dates moved by {shift} weeks)"
+            f"读取 Complete Journey 零售数据（日期后移 {facts.shift_weeks} 周）· "
+            f"loading the Complete Journey data (dates moved by {facts.shift_weeks} weeks)"
         )
         take_in(product, brand.scope(), connector.feeds(), out)
         take_in(product, brand.scope(), made.feeds(), out)
-        _world(product, connector, made)
-        out.print("发布人群与旅程 · publishing audiences and journeys …")
+        _world(product, connector, made, facts.language)
+        out.print("发布标签、人群与旅程 · publishing tags, audiences and journeys …")
+        put_tags(product, caller)
         publish_plays(product, caller, facts.connection)
-        return facts
+        facts = replace(facts, prepared=True)
+        keep(product.settings.data_path, facts)
+        return login, facts
     finally:
         product.close()
 
 
-def _facts(product: Product, caller: Caller, shift: int) -> Facts:
-    """Users, keys and the WeCom connection, made once and kept in the data folder."""
-    path = product.settings.data_path / "demo-secrets.json"
-    if path.is_file():
-        facts = Facts(**json.loads(path.read_text(encoding="utf-8")))
-    else:
-        facts = Facts(
-            username="owner",
-            password=f"demo-{secrets.token_hex(4)}",
-            others=[username for username, _, _ in USERS[1:]],
-            connection=CONNECTION,
-            corp_id=CORP_ID,
-            corp_secret=secrets.token_urlsafe(32),
-            app_id=APP_ID,
-            callback_token=secrets.token_hex(12),
-            # 43 characters that decode, with the "=" that WeCom leaves out, to 32 bytes.
-            callback_aes_key=_aes_key(),
-            write_key=f"wk_{secrets.token_hex(24)}",
-            api_key=f"qk_{secrets.token_hex(24)}",
-            shift_weeks=shift,
-        )
-        path.write_text(json.dumps(asdict(facts), ensure_ascii=False), encoding="utf-8")
-        path.chmod(0o600)
+def _users(product: Product, language: Language) -> Login:
+    """The users, made once, all with the password that is kept in the data folder."""
+    folder = product.settings.data_path
+    others = [username for username, _, _ in USERS[1:]]
+    login = read_login(folder) or Login(USERS[0][0], f"demo-{secrets.token_hex(4)}", others)
+    keep(folder, login)
     known = {user.username for user in product.access.users.list()}
     for username, name, role in USERS:
         if username not in known:
             product.access.users.create(
                 username=username,
-                name=name,
+                name=name.text(language),
                 role=role,
                 brands=[BRAND],
-                password=facts.password,
+                password=login.password,
                 staff_id="guide05" if role == "guide" else None,
             )
-    login = product.settings.data_path / "demo-login.json"
-    login.write_text(json.dumps({"username": facts.username, "password": facts.password}), encoding="utf-8")
-    login.chmod(0o600)
-    _keys(product, caller, facts)
-    return facts
-
-
-def _aes_key() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    return login
 
 
 def _keys(product: Product, caller: Caller, facts: Facts) -> None:
@@ -169,10 +121,10 @@ def _keys(product: Product, caller: Caller, facts: Facts) -> None:
                 made=True,
                 write_key=facts.write_key,
             )
-        if not any(client.name == "小程序与收银台" for client in product.access.clients.list()):
+        if not any(client.name == _CLIENT.text(facts.language) for client in product.access.clients.list()):
             product.access.clients.create(
                 tx,
-                name="小程序与收银台",
+                name=_CLIENT.text(facts.language),
                 permissions=["coupons.redeem", "catalog.read"],
                 brands=[BRAND],
                 key=facts.api_key,
@@ -187,11 +139,14 @@ def _keys(product: Product, caller: Caller, facts: Facts) -> None:
             "aes_key": facts.callback_aes_key,
             "base_url": product.settings.sandbox_url,
         }
-        product.messaging.connections.create(scope, "wecom", facts.connection, "企业微信（沙箱）", config)
+        name = Label("企业微信（沙箱）", "WeCom (sandbox)").text(facts.language)
+        product.messaging.connections.create(scope, "wecom", facts.connection, name, config)
 
 
-def _world(product: Product, connector: CompleteJourney, made: MadeTouchpoints) -> None:
-    """What the sandbox plays with: the customers who have a guide as a friend, and the goods that sell best."""
+def _world(product: Product, connector: CompleteJourney, made: MadeTouchpoints, language: Language) -> None:
+    """What the sandbox plays with: who has a guide as a friend, who may become one, and the goods that sell best."""
+    friends = [customer for customer in made.customers() if customer.external_userid]
+    new = made.newcomers(NEWCOMERS)
     rows = [
         {
             "external_userid": customer.external_userid,
@@ -200,6 +155,7 @@ def _world(product: Product, connector: CompleteJourney, made: MadeTouchpoints) 
             "openid": customer.openid,
             "phone": customer.phone,
             "staff": customer.staff_id,
+            "friend": customer not in new,
             "store_id": customer.store_id,
             "read_rate": 0.75,
             "redeem_rate": 0.4,
@@ -207,10 +163,8 @@ def _world(product: Product, connector: CompleteJourney, made: MadeTouchpoints) 
             "delay": 240.0,
             "purchase_rate": 0.06,
         }
-        for customer in made.customers()
-        if customer.external_userid
+        for customer in [*friends, *new]
     ]
-    for name, content in (("customers", rows), ("catalogue", connector.best_sellers(200))):
-        path = product.settings.data_path / f"{name}.json"
-        path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-        path.chmod(0o600)
+    folder = product.settings.data_path
+    write_private(folder / "customers.json", rows)
+    write_private(folder / "catalogue.json", connector.best_sellers(200, language))

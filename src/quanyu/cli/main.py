@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -40,6 +40,10 @@ def demo(
     host: Host = None,
     port: Port = None,
     sandbox_port: Annotated[int, typer.Option(help="微信沙箱端口 · Port of the WeChat sandbox")] = 8601,
+    language: Annotated[
+        Literal["zh", "en"],
+        typer.Option(help="演示内容的语言 · Language of the demo's journeys, audiences and templates"),
+    ] = "zh",
     reset: Annotated[bool, typer.Option("--reset", help="清空演示数据重来 · Start over with empty data")] = False,
 ) -> None:
     """一条命令跑起来：真实零售数据、微信沙箱、一个在跑的旅程 · Run the product with real data in it."""
@@ -48,7 +52,7 @@ def demo(
     chosen = data_dir or Settings.load().values["data_dir"]
     if data_dir is None and chosen == "quanyu-data":
         chosen = "quanyu-demo"
-    run(Path(chosen), host=host, port=port, sandbox_port=sandbox_port, reset=reset, out=out)
+    run(Path(chosen), host=host, port=port, sandbox_port=sandbox_port, language=language, reset=reset, out=out)
 
 
 @app.command()

@@ -202,8 +202,9 @@ class CompleteJourney(Connector):
             """
         )
 
-    def best_sellers(self, limit: int) -> list[dict[str, object]]:
-        """The products in most baskets: `sku`, `name`, usual `unit_price` in cents."""
+    def best_sellers(self, limit: int, language: str = "zh") -> list[dict[str, object]]:
+        """The products in most baskets: `sku`, `name` in `language`, usual `unit_price` in cents."""
+        spoken = 1 if language == "en" else 0
         rows = self._db.sql(
             f"""
             SELECT CAST(t.product_id AS VARCHAR), p.department, p.product_category, p.product_type, p.package_size,
@@ -214,7 +215,7 @@ class CompleteJourney(Connector):
             HAVING price > 50 ORDER BY count(*) DESC, 1 LIMIT {int(limit)}
             """  # noqa: S608 - a number
         ).fetchall()
-        return [{"sku": row[0], "name": product_name(*row[1:5])[0], "unit_price": row[5]} for row in rows]
+        return [{"sku": row[0], "name": product_name(*row[1:5])[spoken], "unit_price": row[5]} for row in rows]
 
     def _query(self, sql: str) -> pa.Table:
         return self._db.sql(sql).to_arrow_table()

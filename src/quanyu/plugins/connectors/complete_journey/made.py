@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,7 @@ _GIVEN = (
     "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉萍红梅琳晨阳宇欣怡佳雪婷浩然子涵梓萱诗雨思远嘉懿一"
     "诺若曦俊熙天佑语桐雅文博弈辰安然沐宸"
 )
+_LEVELS_ZH, _LEVELS_EN = ("普通", "银卡", "金卡"), ("Basic", "Silver", "Gold")
 _MOBILE = ("138", "139", "150", "151", "158", "159", "177", "186", "187", "188", "199")
 
 
@@ -68,11 +69,11 @@ def guide_of(store_id: str) -> str:
 class MadeTouchpoints:
     """Makes members' identities, consent and visits for the households of a Complete Journey load."""
 
-    def __init__(self, journey: CompleteJourney, *, seed: int = 20260101, shift_weeks: int = 0) -> None:
+    def __init__(self, journey: CompleteJourney, *, seed: int = 20260101, language: str = "zh") -> None:
+        """`language`: what the made values are written in; names of people stay Chinese."""
         self._journey = journey
         self._seed = seed
-        self._shift = shift_weeks
-        self._random = np.random.default_rng(seed)
+        self._levels = _LEVELS_EN if language == "en" else _LEVELS_ZH
 
     def customers(self) -> list[Customer]:
         """Every household as a customer; the same list for the same seed."""
@@ -98,6 +99,14 @@ class MadeTouchpoints:
                 )
             )
         return made
+
+    def newcomers(self, count: int) -> list[Customer]:
+        """Members with WeChat who are no guide's friend yet, each with the id that they get as one."""
+        strangers = [customer for customer in self.customers() if customer.unionid and not customer.external_userid]
+        return [
+            replace(one, external_userid=f"wm{_token(self._seed, 'external', one.household_id, 30)}")
+            for one in strangers[:count]
+        ]
 
     def feeds(self) -> Iterator[Feed]:
         """Member bindings (identities, consent), then visits."""
@@ -148,7 +157,7 @@ class MadeTouchpoints:
                                 "name": customer.name,
                                 "home_store": customer.store_id,
                                 "owner_staff": customer.staff_id,
-                                "member_level": ("普通", "银卡", "金卡")[int(draw[3] ** 2 * 3)],
+                                "member_level": self._levels[int(draw[3] ** 2 * 3)],
                             }
                         },
                         ensure_ascii=False,

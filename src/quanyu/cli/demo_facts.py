@@ -19,6 +19,7 @@ from quanyu.kernel.errors import Conflict
 from quanyu.kernel.label import Label
 
 Language = Literal["zh", "en"]
+BRAND_NAME = Label("星河超市（演示）", "Starriver Markets (demo)")
 LOGIN_FILE, FACTS_FILE = "demo-login.json", "demo.json"
 
 
@@ -48,8 +49,9 @@ class Facts:
     prepared: bool = False
 
     def sandbox_environment(self) -> dict[str, str]:
-        """The sandbox's secrets as environment variables."""
+        """The sandbox's corporation, which is the brand, and its secrets, as environment variables."""
         return {
+            "QUANYU_SANDBOX_CORP_NAME": BRAND_NAME.text(self.language),
             "QUANYU_SANDBOX_CORP_ID": self.corp_id,
             "QUANYU_SANDBOX_CORP_SECRET": self.corp_secret,
             "QUANYU_SANDBOX_APP_ID": self.app_id,

@@ -22,7 +22,17 @@ from quanyu.app.connectors import (
     MadeTouchpoints,
     complete_journey,
 )
-from quanyu.cli.demo_facts import Facts, Language, Login, keep, new_facts, read_facts, read_login, write_private
+from quanyu.cli.demo_facts import (
+    BRAND_NAME,
+    Facts,
+    Language,
+    Login,
+    keep,
+    new_facts,
+    read_facts,
+    read_login,
+    write_private,
+)
 from quanyu.cli.demo_plays import publish_plays
 from quanyu.cli.demo_tags import put_tags
 from quanyu.cli.load import take_in
@@ -31,7 +41,6 @@ from quanyu.kernel.settings import Settings
 from quanyu.storage import migrate
 
 BRAND = "journey"
-BRAND_NAME = Label("星河超市（演示）", "Starriver Markets (demo)")
 CONNECTION = "wecom"
 NEWCOMERS = 120
 USERS = (

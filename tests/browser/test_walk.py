@@ -85,7 +85,7 @@ def an_audience_is_counted_and_kept(walker: Walker) -> str:
     walker.the("audience-save").click()
     page.wait_for_url(re.compile(r"/audiences/(?!new)[\w-]+$"))
     kept = page.url.rsplit("/", 1)[1]
-    page.locator(".ant-tabs-tab").filter(has_text="名单").click()
+    walker.the("tab-people").click()
     expect(walker.the("members-total")).to_contain_text(str(CARTS), timeout=WAIT)
     return kept
 

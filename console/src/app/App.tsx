@@ -1,14 +1,14 @@
 import { App as AntApp, Button, ConfigProvider, Skeleton } from "antd";
 import type { Locale } from "antd/es/locale";
 import zhCN from "antd/locale/zh_CN";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Navigate, Route, Routes, useLocation, useNavigate } from "react-router";
 import { Boundary } from "@/app/Boundary";
 import { theme } from "@/app/theme";
 import { ApiError } from "@/shared/api";
 import { SessionProvider, useSessionQuery } from "@/shared/session";
-import { Empty, ErrorState, Page } from "@/shared/ui";
+import { Empty, ErrorState, NoPermission, Page } from "@/shared/ui";
 
 const Shell = lazy(() => import("@/app/Shell").then((found) => ({ default: found.Shell })));
 const Login = lazy(() => import("@/features/login"));
@@ -23,6 +23,23 @@ const JourneyEditor = lazy(() => import("@/features/journeys/editor"));
 const Sends = lazy(() => import("@/features/sends"));
 const Sources = lazy(() => import("@/features/sources"));
 const Settings = lazy(() => import("@/features/settings"));
+
+/** Every page: the entry of the menu that it belongs to, and what its reader must be allowed. A page that may not be
+ * read is neither loaded nor asked for. */
+const PAGES: { path: string; menu: string; permission?: string; page: ReactNode }[] = [
+  { path: "/overview", menu: "overview", permission: "analytics.read", page: <Overview /> },
+  { path: "/people", menu: "people", permission: "people.read", page: <People /> },
+  { path: "/people/:personId", menu: "people", permission: "people.read", page: <PersonPage /> },
+  { path: "/events", menu: "events", permission: "analytics.read", page: <Events /> },
+  { path: "/audiences", menu: "audiences", permission: "audiences.read", page: <Audiences /> },
+  { path: "/audiences/new", menu: "audiences", permission: "audiences.write", page: <AudienceEditor /> },
+  { path: "/audiences/:audienceId", menu: "audiences", permission: "audiences.read", page: <AudienceEditor /> },
+  { path: "/journeys", menu: "journeys", permission: "journeys.read", page: <Journeys /> },
+  { path: "/journeys/:journeyId", menu: "journeys", permission: "journeys.read", page: <JourneyEditor /> },
+  { path: "/sends", menu: "sends", permission: "sends.read", page: <Sends /> },
+  { path: "/sources", menu: "sources", permission: "sources.read", page: <Sources /> },
+  { path: "/settings", menu: "settings", page: <Settings /> },
+];
 
 export function App() {
   const { i18n } = useTranslation();
@@ -63,17 +80,9 @@ function SignedIn() {
           <Suspense fallback={<PageSkeleton />}>
             <Routes>
               <Route path="/" element={<Navigate to={session.data.permissions.includes("analytics.read") ? "/overview" : "/people"} replace />} />
-              <Route path="/overview" element={<Overview />} />
-              <Route path="/people" element={<People />} />
-              <Route path="/people/:personId" element={<PersonPage />} />
-              <Route path="/events" element={<Events />} />
-              <Route path="/audiences" element={<Audiences />} />
-              <Route path="/audiences/:audienceId" element={<AudienceEditor />} />
-              <Route path="/journeys" element={<Journeys />} />
-              <Route path="/journeys/:journeyId" element={<JourneyEditor />} />
-              <Route path="/sends" element={<Sends />} />
-              <Route path="/sources" element={<Sources />} />
-              <Route path="/settings" element={<Settings />} />
+              {PAGES.map(({ path, menu, permission, page }) => (
+                <Route key={path} path={path} element={!permission || session.data.permissions.includes(permission) ? page : <Refused menu={menu} />} />
+              ))}
               <Route path="*" element={<NotFound />} />
             </Routes>
           </Suspense>
@@ -93,6 +102,15 @@ function PageSkeleton() {
         <Skeleton active title={false} paragraph={{ rows: 8 }} />
       </div>
     </main>
+  );
+}
+
+function Refused({ menu }: { menu: string }) {
+  const { t } = useTranslation("shell");
+  return (
+    <Page title={t(`menu.${menu}`)}>
+      <NoPermission />
+    </Page>
   );
 }
 

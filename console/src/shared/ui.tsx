@@ -99,7 +99,7 @@ export function Empty({ title, hint, action }: { title?: string; hint?: ReactNod
 export function NoPermission() {
   const { t } = useTranslation("shell");
   return (
-    <div className="state" role="status">
+    <div className="state card" role="status">
       <LockOutlined aria-hidden />
       <strong>{t("states.noPermission")}</strong>
       <p>{t("states.noPermissionHint")}</p>
@@ -111,13 +111,15 @@ export function ErrorState({ error, retry }: { error: unknown; retry?: () => voi
   const { t } = useTranslation("shell");
   if (error instanceof ApiError && error.status === 403) return <NoPermission />;
   const known = error instanceof ApiError ? error : null;
+  // What is not there now will not be there at a second try.
+  const again = known?.status === 404 ? undefined : retry;
   return (
-    <div className="state" role="alert">
+    <div className="state card" role="alert">
       <WarningOutlined aria-hidden />
       <strong>{known?.message ?? t("states.error")}</strong>
       {known?.detail ? <p>{known.detail}</p> : null}
       {known?.requestId ? <p className="faint">request_id {known.requestId}</p> : null}
-      {retry ? <Button onClick={retry}>{t("states.retry")}</Button> : null}
+      {again ? <Button onClick={again}>{t("states.retry")}</Button> : null}
     </div>
   );
 }

@@ -39,7 +39,7 @@ export function Pyramid({ segments, currency }: { segments: Segment[]; currency:
             <div>
               <strong>{say(segment.label)}</strong>
               <small className="faint number">
-                <DrillNumber drill={segment.drill} label={`${say(segment.label)} ${integer(segment.people)}`}>
+                <DrillNumber drill={segment.drill} label={`${say(segment.label)} ${t("people", { n: integer(segment.people) })}`}>
                   {t("people", { n: integer(segment.people) })}
                 </DrillNumber>{" "}
                 · {t("contributed", { amount: moneyShort(segment.amount, currency) })}

@@ -77,7 +77,7 @@ function trendOption(data: Overview, { slots, channels, amounts }: Slots): Recor
     legend: { top: 0, right: 0, itemWidth: 10, itemHeight: 10, textStyle: { color: "#4b5a73" } },
     tooltip: { trigger: "axis", axisPointer: { type: "shadow", shadowStyle: { color: "rgba(21,84,217,0.06)" } }, valueFormatter: (value: number) => money(Math.round(value), data.currency) },
     xAxis: { type: "category", data: slots.map((on) => on.slice(5)), axisTick: { show: false }, axisLine: { lineStyle: { color: "#cbd5e6" } }, axisLabel: { color: "#5f6e88" } },
-    yAxis: { type: "value", axisLabel: { color: "#5f6e88", formatter: (value: number) => `${symbol(data.currency)}${short(value / 100, 0)}` }, splitLine: { lineStyle: { color: "#eef1f6" } } },
+    yAxis: { type: "value", axisLabel: { color: "#5f6e88", formatter: (value: number) => `${symbol(data.currency)}${short(value / 100).replace(/\.0(?=\D|$)/, "")}` }, splitLine: { lineStyle: { color: "#eef1f6" } } },
     series: channels.map((channel, at) => ({
       name: names.get(channel) ?? channel,
       type: "bar",

@@ -64,7 +64,7 @@ export function RuleTree({ value, onChange, errors = NO_ERRORS, disabled = false
   if (!editing) return <Skeleton active title={false} paragraph={{ rows: 3 }} />;
   return (
     <Context.Provider value={editing}>
-      <div role="tree" aria-label={t("label")} data-testid="ruletree">
+      <div role="group" aria-label={t("label")} data-testid="ruletree">
         <GroupView group={value} isRoot />
       </div>
     </Context.Provider>
@@ -107,7 +107,7 @@ function GroupView({ group, isRoot = false }: { group: Group; isRoot?: boolean }
   const operators: Operator[] = ["and", "or", "not", "at_least"];
   const single = group.children.length < 2 && group.op === "and";
   return (
-    <div className={`rt-group ${group.op}`} role="treeitem" aria-label={t(`opLong.${group.op}`)} aria-expanded data-testid={`group-${group.id}`}>
+    <div className={`rt-group ${group.op}`} role="group" aria-label={t(`opLong.${group.op}`)} data-testid={`group-${group.id}`}>
       <div className={`rt-rail ${group.op}${single ? " single" : ""}`}>
         <Select<Operator>
           aria-label={t("opLabel")}
@@ -138,7 +138,7 @@ function GroupView({ group, isRoot = false }: { group: Group; isRoot?: boolean }
           </span>
         ) : null}
       </div>
-      <div className="rt-children" role="group">
+      <div className="rt-children">
         {group.children.map((child, index) => (
           <Slot key={child.id} node={child} parent={group} index={index} />
         ))}
@@ -307,7 +307,7 @@ function RuleView({ rule }: { rule: Rule }) {
   const extras = extraFields(shown);
   const visible = shown.filter((field) => !extras.includes(field) || open || isUsed(field, rule.params));
   return (
-    <div className={`rt-rule${own.length ? " bad" : ""}`} role="treeitem" aria-label={predicate ? say(predicate.label) : rule.predicate} data-testid={`rule-${rule.id}`}>
+    <div className={`rt-rule${own.length ? " bad" : ""}`} role="group" aria-label={predicate ? say(predicate.label) : rule.predicate} data-testid={`rule-${rule.id}`}>
       <Grip id={rule.id} />
       <Select
         aria-label={t("pick")}

@@ -14,13 +14,14 @@ from quanyu.commerce.api import Commerce
 from quanyu.consent.api import Consent
 from quanyu.events.api import Events
 from quanyu.events.contracts import EVENT_SCHEMA
+from quanyu.events.reconcile import Reconciliation
 from quanyu.identity.api import Identity
 from quanyu.journeys.api import Journeys
 from quanyu.kernel.clock import Clock, SystemClock
 from quanyu.kernel.ids import Ids, SystemIds
 from quanyu.kernel.settings import Settings
 from quanyu.messaging.api import Messaging
-from quanyu.profiles.api import Profiles
+from quanyu.profiles.api import Profiles, Recount
 from quanyu.promotions.api import Promotions
 from quanyu.sdk import outbound
 from quanyu.storage.engine import Dimension, DuckDBEngine
@@ -28,6 +29,7 @@ from quanyu.storage.history import History
 from quanyu.storage.state import State
 from quanyu.storage.streams import EventStreams
 from quanyu.storage.vault import Vault, load_master_key
+from quanyu.worker.pipeline import APP
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Product:
     engine: DuckDBEngine
     access: Access
     events: Events
+    reconciliation: Reconciliation
     identity: Identity
     consent: Consent
     profiles: Profiles
@@ -75,7 +78,9 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
     made_sources = MadeSources(events, access.brands)
     identity = Identity(state, vault, clock, ids, access.audit)
     moved = Dimension(identity.moved, identity.moved_token)
-    engine = DuckDBEngine(history, EVENT_SCHEMA, moved=moved)
+    replaced = events.replacements(history)
+    engine = DuckDBEngine(history, EVENT_SCHEMA, moved=moved, replaced=replaced)
+    events.find_stored = engine.find
     consent = Consent(state, identity, clock, access.audit)
     commerce = Commerce(state, clock)
     for name, dimension in commerce.dimensions().items():
@@ -89,6 +94,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         access.audit,
         made_sources=made_sources,
         store_names=commerce.store_names,
+        recount=Recount(engine, events.replaced_anchors, events.without_replaced),
     )
 
     def scope_of(brand_id: int) -> Scope:
@@ -105,7 +111,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         consents=consent,
         brand_scope=scope_of,
         options={**commerce.options(), **profile_options(profiles)},
-        streams=EventStreams(history, moved),
+        streams=EventStreams(history, moved, replaced=replaced),
     )
     # Profiles lie below audiences and learn from them who belongs to a condition tree.
     profiles.evaluate = lambda tree, scope: audiences.evaluate(audiences.check(tree, scope), clock.now(), scope)
@@ -157,6 +163,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         engine,
         access,
         events,
+        Reconciliation(state, history, clock, APP),
         identity,
         consent,
         profiles,

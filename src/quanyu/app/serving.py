@@ -39,6 +39,8 @@ from quanyu.storage.schema import worker_beat
 _ALIVE = timedelta(seconds=30)
 BACKLOG = Gauge("quanyu_backlog_events", "Events in the log that no micro-batch has taken yet")
 BACKLOG_AGE = Gauge("quanyu_backlog_age_seconds", "Age of the oldest of them")
+BOOKS_WRONG = Gauge("quanyu_books_discrepancies", "Hours of a source whose books do not fit what the stores hold")
+BOOKS_AGE = Gauge("quanyu_books_checked_age_seconds", "Time since the books were last recounted; -1 before that")
 
 
 def web(product: Product) -> FastAPI:
@@ -56,6 +58,9 @@ def web(product: Product) -> FastAPI:
         now = _condition(product)
         BACKLOG.set(now.backlog_events)
         BACKLOG_AGE.set(now.lag_seconds)
+        BOOKS_WRONG.set(now.books_wrong)
+        checked = now.books_checked_at
+        BOOKS_AGE.set((product.clock.now() - checked).total_seconds() if checked else -1)
 
     demo = bool(settings.demo)
     app = build(
@@ -105,7 +110,7 @@ def _routers(product: Product, demo: bool) -> list[APIRouter]:
         journeys_router(product.journeys, guard, product.profiles),
         messaging_router(product.messaging, guard),
         promotions_router(product.promotions, guard),
-        events_router(product.events, guard, audit, product.state),
+        events_router(product.events, product.reconciliation, guard, audit, product.state),
         quarantine_router(product.events, guard, audit, product.state),
         system_router(guard, settings, __version__, lambda: _condition(product)),
     ]
@@ -147,6 +152,7 @@ def _condition(product: Product) -> Condition:
     now = product.clock.now()
     rows, size = product.history.size("events")
     oldest = backlog.oldest_at
+    books = product.reconciliation.health()
     return Condition(
         alive=beat is not None and now - beat < _ALIVE,
         last_beat_at=beat,
@@ -156,6 +162,9 @@ def _condition(product: Product) -> Condition:
         state=product.state.dialect,
         history_rows=rows,
         history_bytes=size,
+        books_checked_at=books.checked_at,
+        books_counted=books.counted,
+        books_wrong=books.wrong,
     )
 
 

@@ -69,6 +69,7 @@ def lanes(product: Product) -> list[Lane]:
     return [
         Lane("batches", batches.step, 0.02),
         Lane("history", batches.deliver, float(product.settings.history_flush_seconds)),
+        Lane("books", product.reconciliation.step, 10.0),
         Lane("replays", product.events.replays.step, 0.1),
         Lane("journeys", lambda: bool(product.journeys.advance()), 0.05),
         Lane("journey_news", lambda: bool(product.journeys.follow_news()), 0.25),

@@ -18,14 +18,14 @@ import sqlalchemy as sa
 
 from quanyu.access.api import Brand, Brands
 from quanyu.access.contracts import Caller, Scope
-from quanyu.events import books, errors, openapi, quarantine, recorded
+from quanyu.events import books, errors, openapi, quarantine, recorded, replacing
 from quanyu.events.collector import Collector
-from quanyu.events.contracts import Backlog, Batch, Frame, FrameHeader, NativeEvent, Position, Source
+from quanyu.events.contracts import Backlog, Batch, Frame, FrameHeader, NativeEvent, Position, RefusedRow, Source
 from quanyu.events.decode import Decoder
 from quanyu.events.disk import Disk
 from quanyu.events.keys import KeyIndex, keys_of
 from quanyu.events.log import LogWriter
-from quanyu.events.protocols import native, sensors
+from quanyu.events.protocols import native, refused_rows, sensors
 from quanyu.events.quarantine import Chosen, Held
 from quanyu.events.reader import LogReader
 from quanyu.events.replays import Replays
@@ -35,6 +35,7 @@ from quanyu.events.views import Replayed, SourceView
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.ids import Ids
 from quanyu.kernel.label import Label
+from quanyu.storage.engine import Dimension
 from quanyu.storage.history import History
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
@@ -73,6 +74,8 @@ class Events:
         self._keys: KeyIndex | None = None
         self._lock = threading.RLock()
         self._brand_cache: dict[int, Brand] = {}
+        # Where replaced events lie in history: the composition root gives the engine's answer.
+        self.find_stored: replacing.Find = lambda _: replacing.NOWHERE
         self.sources = Sources(state, clock, ids)
         self._decoder = Decoder(self._origin, vault.index_many)
         self.replays = Replays(state, vault, clock, ids, self.decode, self._stored_keys, lambda: self.log)
@@ -135,6 +138,35 @@ class Events:
         for rows, payload in native.frames_of(table):
             self.log.append_now([(FrameHeader(now, native.TABLE_PROTOCOL, source, rows), payload)])
         return int(table.num_rows)
+
+    def record_frames(
+        self,
+        tx: sa.Connection,
+        source: str,
+        brand_id: int,
+        *,
+        table: pa.Table | None = None,
+        refused: Sequence[RefusedRow] = (),
+        call: str = "",
+    ) -> None:
+        """Say in bulk, inside the caller's transaction, what happened; it becomes history if that commits.
+
+        `table` has columns as `native.OFFERED`. `refused` are rows that are no events: they go to quarantine one by
+        one, sealed, with their reason; `call` tells them from others of the source. Raises Invalid for wrong columns.
+        """
+        now = micros(self._clock.now())
+        frames = native.frames_of(table) if table is not None else iter(())
+        for count, payload in frames:
+            header = FrameHeader(now, native.TABLE_PROTOCOL, source, count, call)
+            recorded.write_payload(tx, self._vault, header, brand_id, payload)
+        if refused:
+            header = FrameHeader(now, refused_rows.PROTOCOL, source, len(refused), call)
+            recorded.write_payload(tx, self._vault, header, brand_id, refused_rows.encode(refused))
+
+    def recorded_waiting(self) -> int:
+        """How many events transactions recorded that the log does not have yet."""
+        with self._state.read() as tx:
+            return recorded.waiting(tx)
 
     def pump(self, limit: int = 1000) -> int:
         """Move what transactions recorded into the log; the number of events. For the worker, before it reads."""
@@ -199,6 +231,24 @@ class Events:
         books.write(tx, batch, now)
         return True
 
+    def note_replaced(self, tx: sa.Connection, table: pa.Table, batch: int) -> pa.Table:
+        """Remember which events a batch that was handed over as number `batch` replaces; it gains `replaced`."""
+        return replacing.note(tx, table, batch, self.find_stored)
+
+    def replacements(self, history: History) -> Dimension:
+        """The events that others replace, for the engine and the streams: as far as `history` shows who does."""
+        return replacing.dimension(self._state, lambda: history.applied("events", "ingest"))
+
+    @staticmethod
+    def replaced_anchors(tx: sa.Connection, batch: pa.Table) -> Any:
+        """The deciding identifiers of the events that a batch replaces."""
+        return replacing.replaced_anchors(tx, batch)
+
+    @staticmethod
+    def without_replaced(tx: sa.Connection, table: pa.Table) -> pa.Table:
+        """The rows (`source`, `event_id`, …) that nobody replaces, as far as this transaction knows."""
+        return replacing.without_replaced(tx, table)
+
     def keep_keys(self, batch: Batch, marker: int) -> None:
         """Remember the ids of a batch that history has. Doing it twice changes nothing."""
         self.keys.add(batch.keys, marker)
@@ -247,8 +297,15 @@ class Events:
         pending = self.backlog().by_source
         with self._state.read() as tx:
             totals = books.totals(tx, [source.source for source, _ in listed])
+            wrong = books.discrepant(tx, scope.brand_id)
         return [
-            SourceView.of(source, last, totals.get(source.source, {}), pending.get(source.source, 0))
+            SourceView.of(
+                source,
+                last,
+                totals.get(source.source, {}),
+                pending.get(source.source, 0),
+                proven=source.source not in wrong,
+            )
             for source, last in listed
         ]
 

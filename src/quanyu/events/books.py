@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from quanyu.events import errors
 from quanyu.events.contracts import Batch, Position
 from quanyu.events.rows import HOUR_MICROS
-from quanyu.events.tables import book, log_cursor, quarantine
+from quanyu.events.tables import book, discrepancy, log_cursor, quarantine
 from quanyu.events.tables import source as source_table
 from quanyu.storage.bulk import rows as given_rows
 from quanyu.storage.bulk import upsert
@@ -146,6 +146,13 @@ def totals(tx: sa.Connection, sources: list[str]) -> dict[str, dict[str, int]]:
     columns = [sa.func.coalesce(sa.func.sum(book.c[name]), 0).label(name) for name in _COUNTS]
     found = tx.execute(sa.select(book.c.source, *columns).where(book.c.source.in_(sources)).group_by(book.c.source))
     return {row.source: {name: int(getattr(row, name)) for name in _COUNTS} for row in found}
+
+
+def discrepant(tx: sa.Connection, brand_id: int) -> set[str]:
+    """The brand's sources of which the last recount found hours that do not fit the stores."""
+    return set(
+        tx.execute(sa.select(discrepancy.c.source).where(discrepancy.c.brand_id == brand_id).distinct()).scalars()
+    )
 
 
 def hours(tx: sa.Connection, source: str, begin: int, end: int) -> list[Any]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from quanyu.access.api import Audit, Guard
 from quanyu.access.contracts import Caller, Scope
 from quanyu.events.api import Events, SourceView
+from quanyu.events.reconcile import Reconciliation
 from quanyu.kernel.label import Label
 from quanyu.storage.state import State
 
@@ -88,7 +89,32 @@ class BookPage(BaseModel):
     total: int | None = None
 
 
-def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRouter:
+class DiscrepancyOut(BaseModel):
+    """An hour whose books do not fit what the stores hold: history should have `stored - removed` events."""
+
+    source: str
+    hour_at: datetime
+    accepted: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    removed: int
+    found_stored: int
+    found_quarantined: int
+    found_at: datetime
+    seen_at: datetime
+
+
+class RecountOut(BaseModel):
+    """The last recount of the stores and what it found. `full_at` is when everything was last counted."""
+
+    checked_at: datetime | None
+    full_at: datetime | None
+    counted: int
+    items: list[DiscrepancyOut]
+
+
+def router(events: Events, reconciliation: Reconciliation, guard: Guard, audit: Audit, state: State) -> APIRouter:
     """The routes of events."""
     routes = APIRouter(tags=["events"])
     reader = Depends(guard.permit("sources.read"))
@@ -131,6 +157,25 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
             datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC),
         )
         return BookPage(items=[BookOut.model_validate(row, from_attributes=True) for row in found], total=len(found))
+
+    @routes.get("/books/recount", summary="Whether the books fit what the stores hold")
+    def read_recount(caller: Annotated[Caller, reader]) -> RecountOut:
+        health = reconciliation.health()
+        return RecountOut(
+            checked_at=health.checked_at,
+            full_at=health.full_at,
+            counted=health.counted,
+            items=[
+                DiscrepancyOut.model_validate(row, from_attributes=True)
+                for row in reconciliation.wrong(caller.scope.brand_id)
+            ],
+        )
+
+    @routes.post("/books/recount", status_code=202, summary="Ask the worker to recount everything now")
+    def ask_recount(caller: Annotated[Caller, writer]) -> None:
+        with state.write() as tx:
+            reconciliation.ask(tx)
+            audit.record(caller, "recount_asked", "books", {}, tx=tx)
 
     return routes
 

@@ -16,8 +16,8 @@ from quanyu.events.checks import reason_label
 from quanyu.events.mending import Edit
 from quanyu.events.personal import mask
 from quanyu.events.quarantine import Chosen
-from quanyu.events.views import Preview, ReplayView
 from quanyu.events.routes import LabelOut
+from quanyu.events.views import Preview, ReplayView
 from quanyu.storage.state import State
 
 QuarantineStatus = Literal["held", "replayed", "discarded"]

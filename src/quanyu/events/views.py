@@ -27,8 +27,10 @@ class SourceView:
     last_event_at: datetime | None
 
     @classmethod
-    def of(cls, source: Source, last: datetime | None, totals: Mapping[str, int], pending: int) -> SourceView:
-        """From the books' totals and the backlog."""
+    def of(
+        cls, source: Source, last: datetime | None, totals: Mapping[str, int], pending: int, *, proven: bool = True
+    ) -> SourceView:
+        """From the books' totals and the backlog; `proven` says that the stores were found to hold as much."""
         stored, duplicate, quarantined = (totals.get(name, 0) for name in ("stored", "duplicate", "quarantined"))
         booked = totals.get("accepted", 0)
         return cls(
@@ -39,7 +41,7 @@ class SourceView:
             duplicate,
             quarantined,
             pending,
-            booked == stored + duplicate + quarantined,
+            proven and booked == stored + duplicate + quarantined,
             last,
         )
 

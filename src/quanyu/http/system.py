@@ -61,12 +61,21 @@ class StoreStatus(BaseModel):
     history_bytes: int | None
 
 
+class BooksStatus(BaseModel):
+    """How the last recount of the books went: `discrepancies` hours do not fit what the stores hold (always none)."""
+
+    checked_at: datetime | None
+    counted: int | None
+    discrepancies: int | None
+
+
 class StatusOut(BaseModel):
     """How the installation is doing."""
 
     version: str
     worker: WorkerStatus
     stores: StoreStatus
+    books: BooksStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,9 @@ class Condition:
     state: str
     history_rows: int
     history_bytes: int
+    books_checked_at: datetime | None
+    books_counted: int
+    books_wrong: int
 
 
 def router(guard: Guard, settings: Settings, version: str, measure: Callable[[], Condition]) -> APIRouter:
@@ -119,6 +131,11 @@ def router(guard: Guard, settings: Settings, version: str, measure: Callable[[],
                 state=now.state,
                 history_rows=now.history_rows if all_of_it else None,
                 history_bytes=now.history_bytes if all_of_it else None,
+            ),
+            books=BooksStatus(
+                checked_at=now.books_checked_at,
+                counted=now.books_counted if all_of_it else None,
+                discrepancies=now.books_wrong if all_of_it else None,
             ),
         )
 

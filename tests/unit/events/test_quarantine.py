@@ -8,8 +8,9 @@ from fastapi.testclient import TestClient
 
 from quanyu.access.api import Access
 from quanyu.access.contracts import system_caller
-from quanyu.events.contracts import FrameHeader
+from quanyu.events.contracts import EVENT_SCHEMA, FrameHeader
 from quanyu.events.quarantine import Chosen
+from quanyu.events.reconcile import Reconciliation
 from quanyu.events.routes import router
 from quanyu.events.routes_quarantine import router as quarantine_router
 from quanyu.http import problems
@@ -17,6 +18,7 @@ from quanyu.kernel.clock import SystemClock
 from quanyu.kernel.errors import Conflict, NotFound
 from quanyu.kernel.ids import SystemIds
 from quanyu.kernel.label import Label
+from quanyu.storage.history import History
 from tests.unit.events.conftest import World
 
 NOW = 1_790_000_000_000_000
@@ -163,8 +165,12 @@ def access(world: World) -> Access:
 def app(world: World, access: Access) -> FastAPI:
     made = FastAPI()
     problems.install(made)
-    for part in (router, quarantine_router):
-        made.include_router(part(world.events, access.guard, access.audit, world.state), prefix="/api/v1")
+    history = History(world.folder / "history")
+    history.declare("events", EVENT_SCHEMA)
+    recount = Reconciliation(world.state, history, SystemClock(), "ingest")
+    rest = (access.guard, access.audit, world.state)
+    made.include_router(router(world.events, recount, *rest), prefix="/api/v1")
+    made.include_router(quarantine_router(world.events, *rest), prefix="/api/v1")
     return made
 
 
@@ -229,3 +235,35 @@ def test_routes_of_the_quarantine(world: World, access: Access, app: FastAPI) ->
     assert done["outcome"] == "stored"
     assert api.post(f"/api/v1/quarantine/{quarantine_id}/discard", json={"reason": "x"}).status_code == 409
     assert api.get("/api/v1/quarantine/q_nope").status_code == 404
+
+
+def test_routes_of_a_replay_in_bulk(world: World, access: Access, app: FastAPI) -> None:
+    refuse(world)
+    api = client(app, world, access, "sources.read", "sources.write")
+    (group,) = api.get("/api/v1/quarantine/groups").json()["items"]
+    assert (group["source"], group["reason"], group["items"], group["events"]) == ("web", "bad_time", 1, 1)
+    chosen = {"source": "web", "reason": "bad_time", "edits": [{"op": "remove", "path": "timestamp"}]}
+    preview = api.post("/api/v1/quarantine/preview", json={**chosen, "edits": []}).json()
+    assert (preview["ready"], preview["still"][0]["reason_label"]["zh"]) == (0, "时间无法解析")
+    preview = api.post("/api/v1/quarantine/preview", json=chosen).json()
+    assert (preview["total"], preview["ready"], preview["stored"], preview["still"]) == (1, 1, 1, [])
+    reading = client(app, world, access, "sources.read")
+    assert reading.post("/api/v1/quarantine/replays", json=chosen).status_code == 403
+    assert api.post("/api/v1/quarantine/replays", json={"edits": [{"op": "eval", "path": "x"}]}).status_code == 422
+    made = api.post("/api/v1/quarantine/replays", json=chosen).json()
+    assert (made["status"], made["total"], made["edits"][0]["op"]) == ("running", 1, "remove")
+    assert api.post("/api/v1/quarantine/replays", json=chosen).status_code == 409
+    for _ in range(3):
+        world.events.replays.step()
+        world.drain()
+    done = api.get(f"/api/v1/quarantine/replays/{made['replay_id']}").json()
+    assert (done["status"], done["stored"]) == ("done", 1)
+    assert api.get("/api/v1/quarantine/replays").json()["items"] == [done]
+    assert api.post(f"/api/v1/quarantine/replays/{made['replay_id']}/stop").status_code == 409
+    assert api.get("/api/v1/quarantine/groups").json()["items"] == []
+
+
+def test_routes_of_the_recount(world: World, access: Access, app: FastAPI) -> None:
+    api = client(app, world, access, "sources.read", "sources.write")
+    assert api.get("/api/v1/books/recount").json() == {"checked_at": None, "full_at": None, "counted": 0, "items": []}
+    assert api.post("/api/v1/books/recount").status_code == 202

@@ -98,7 +98,7 @@ function Steps({ report }: { report: Report }) {
     );
   };
   return (
-    <div className="jr-scroll">
+    <div className="jr-scroll" tabIndex={0} role="region" aria-label={t("report.steps")}>
       <table className="jr-table">
         <thead>
           <tr>
@@ -125,7 +125,7 @@ function Steps({ report }: { report: Report }) {
                     </span>
                     <span>
                       {name}
-                      <span className="jr-bar" style={{ width: `${Math.max(1, (own.entered / most) * 100)}%` }} aria-hidden />
+                      {own.entered ? <span className="jr-bar" style={{ width: `${Math.max(1, (own.entered / most) * 100)}%` }} aria-hidden /> : null}
                     </span>
                   </span>
                 </th>

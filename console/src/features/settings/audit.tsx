@@ -82,7 +82,7 @@ export default function AuditTab() {
                     render: (detail: AuditEntry["detail"]) =>
                       Object.entries(detail).map(([key, value]) => (
                         <span key={key} className="pair">
-                          <span className="faint">{key}</span> {typeof value === "object" ? JSON.stringify(value) : String(value)}
+                          <span className="faint">{t(`audit.fields.${key}`, { defaultValue: key })}</span> {typeof value === "object" ? JSON.stringify(value) : String(value)}
                         </span>
                       )),
                   },

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import logging
 from collections.abc import Awaitable, Callable
 from urllib.parse import unquote
 
@@ -27,6 +28,8 @@ from quanyu.events.protocols import segment, sensors
 from quanyu.events.sources import WriteKeys
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.errors import QuanyuError
+
+log = logging.getLogger(__name__)
 
 ACCEPTED = Counter(
     "quanyu_events_accepted_total", "Events acknowledged, by source and protocol", ["source", "protocol"]
@@ -323,6 +326,12 @@ def _guarded(protocol: str, handler: Handler, methods: tuple[str, ...]) -> Handl
             await answers.send_problem(send, 408, "timeout", "请求体接收超时 / The body took too long")
         except ClientGone:
             REFUSED.labels(protocol, "client_gone").inc()
+        except Exception:  # the last one who could say it in a way that SDKs understand
+            log.exception("collector_failed")
+            REFUSED.labels(protocol, "internal_error").inc()
+            await answers.send_problem(
+                send, 500, "internal_error", "服务器内部错误，请重试 / Internal error, try again"
+            )
 
     return guarded
 

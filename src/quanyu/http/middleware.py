@@ -21,8 +21,6 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
-_COLLECTOR = ("/v1/", "/sa", "/debug", "/sourceConfig")
-
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -80,17 +78,3 @@ class Observe:
                     extra={"method": scope["method"], "route": route, "status": status, "ms": round(took * 1000, 1)},
                 )
             current_request.reset(token)
-
-
-class Front:
-    """Sends what is the collector's straight to it, past the product's middleware and long route table."""
-
-    def __init__(self, app: ASGIApp, collector: ASGIApp) -> None:
-        self._app = app
-        self._collector = collector
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(_COLLECTOR):
-            await self._collector(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)

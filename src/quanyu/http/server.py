@@ -13,13 +13,29 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quanyu.http import problems
-from quanyu.http.middleware import Front, Observe
+from quanyu.http.middleware import Observe
 from quanyu.http.static import ConsoleFiles
 from quanyu.kernel.label import Label
 
 Check = Callable[[], str | None]
+
+_COLLECTOR = ("/v1/", "/sa", "/debug", "/sourceConfig")
+
+
+class Application(FastAPI):
+    """FastAPI, except that what SDKs call goes straight to the collector, past every middleware and route table."""
+
+    collector: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
+        if scope["type"] == "http" and scope["path"].startswith(_COLLECTOR):
+            await self.collector(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def build(
@@ -40,7 +56,7 @@ def build(
     `checks` say what is wrong with a part, or None; `/readyz` fails when one does. `before_metrics` brings the
     gauges up to date. `collector` routes stand in front of everything else, for speed.
     """
-    app = FastAPI(
+    app = Application(
         title="Quanyu",
         version=version,
         description="Customer growth platform · 全域客户增长平台",
@@ -85,7 +101,7 @@ def build(
         ]
     )
     app.add_middleware(Observe, new_id=new_id)
-    app.add_middleware(Front, collector=Router(routes=list(collector)))  # added last, so it stands outermost
+    app.collector = Router(routes=list(collector))
     return app
 
 

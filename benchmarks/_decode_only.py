@@ -1,4 +1,7 @@
-"""The peer of `ingest`: the same server (uvicorn) that decodes each batch with typed msgspec and answers, no more."""
+"""The peers of `ingest`: the same server (uvicorn) that decodes each batch with typed msgspec and answers, no more.
+
+Any other path is answered with a constant: the peer of single-event requests.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ async def app(scope, receive, send):  # type: ignore[no-untyped-def]
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    if scope["method"] == "POST":
+    if scope["path"] == "/v1/batch":
         _decoder.decode(body)
     await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
     await send({"type": "http.response.body", "body": _ANSWER})

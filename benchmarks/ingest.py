@@ -1,13 +1,15 @@
-"""Ingest over HTTP in batches of 100: durable before the answer (fsync), then deduplicated and stored.
+"""Ingest over HTTP: durable before the answer (fsync), then deduplicated, resolved and stored.
 
-The peer is the same server that only decodes (`_decode_only`), in the same run, in turns. `events_per_s` is what was
-answered durably with nothing else running; `sustained_per_s` counts until history has every event, with resolution
-and deduplication beside it on the same cores; a second sending of the same bodies must store nothing.
+Three questions. Batches of 100: what is answered durably, beside the same server that only decodes (`vs_decode`).
+Single events: beside the same server that answers a constant (`vs_constant`). And what holds: a steady rate for a
+while with the worker resolving, storing and compacting on the same cores; `sustained_per_s` counts from the first
+request until history has the last event. A second sending of the same ids must store nothing.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -18,81 +20,102 @@ from typing import Any
 from benchmarks._product import Installation, books, free_port, wait_for
 from benchmarks.result import Result, Say
 
-_SIZE = 100
 _CONNECTIONS = 8
+_SINGLE_CONNECTIONS = 64
+_BATCH = 100
+# scale -> rounds, batches per connection and round, single requests per connection and round, steady events/s, seconds
+_SCALES = {"small": (3, 120, 100, 30_000, 12), "full": (5, 600, 1000, 30_000, 600)}
 
 
-def _load(port: int, key: str, batches: int, seed: int) -> dict[str, Any]:
+def _load(port: int, key: str, batches: int, size: int, seed: int, rate: int = 0) -> dict[str, Any]:
+    connections = _CONNECTIONS if size > 1 else _SINGLE_CONNECTIONS
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks._load", "127.0.0.1", str(port), key,
-         str(_CONNECTIONS), str(batches), str(_SIZE), str(seed)],
+         str(connections), str(batches), str(size), str(seed), str(rate)],
         capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"the load generator failed: {done.stderr}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     if set(found["statuses"]) != {"200"}:
-        raise RuntimeError(f"not every batch was taken: {found['statuses']}")
+        raise RuntimeError(f"not every request was taken: {found['statuses']}")
+    found["per_s"] = found["events"] / found["seconds"]
     return found
 
 
 def run(scale: str, folder: Path, say: Say) -> Result:
-    """Rounds of the two servers in turns, then the sustained part, then everything once more."""
-    rounds, batches = (3, 40) if scale == "small" else (5, 400)
+    """Rounds of the servers in turns, then the steady part, then the first ids once more."""
+    rounds, batches, singles, rate, seconds = _SCALES[scale]
     installation = Installation(folder)
     peer = subprocess.Popen([sys.executable, "-m", "benchmarks._decode_only", str(port := free_port())])
+    seen: dict[str, list[dict[str, Any]]] = {name: [] for name in ("ours", "decode", "single", "constant")}
     try:
         installation.start(worker=False)
         api = installation.api()
         key = installation.write_key(api, "bench")
         wait_for(f"http://127.0.0.1:{port}/", 20)
-        ours, decode, latency = [], [], []
         for number in range(rounds + 1):
-            peer_run = _load(port, "k", batches, 900 + number)
-            our_run = _load(installation.port, key, batches, number)
-            if number:  # the first round warms both up
-                decode.append(peer_run["events"] / peer_run["seconds"])
-                ours.append(our_run["events"] / our_run["seconds"])
-                latency.append(our_run)
-            say(
-                f"round {number}: {our_run['events'] / our_run['seconds']:,.0f} events/s, "
-                f"decode only {peer_run['events'] / peer_run['seconds']:,.0f}"
-            )
-        sent = (rounds + 1) * batches * _CONNECTIONS * _SIZE
+            turn = {
+                "decode": _load(port, "k", batches, _BATCH, 900 + number),
+                "ours": _load(installation.port, key, batches, _BATCH, number),
+                "constant": _load(port, "k", singles, 1, 900 + number),
+                "single": _load(installation.port, key, singles, 1, 100 + number),
+            }
+            for name, found in turn.items() if number else ():  # the first round warms everything up
+                seen[name].append(found)
+            say(f"round {number}: " + ", ".join(f"{name} {found['per_s']:,.0f}/s" for name, found in turn.items()))
+        sent = (rounds + 1) * (_CONNECTIONS * batches * _BATCH + _SINGLE_CONNECTIONS * singles)
         installation.spawn("quanyu", "worker")
-        started = time.perf_counter()
         _settle(api, sent)
-        drained = sent / (time.perf_counter() - started)
-        say(f"drained at {drained:,.0f} events/s")
-        started = time.perf_counter()
-        _load(installation.port, key, batches * 2, 50)
-        total = sent + batches * 2 * _CONNECTIONS * _SIZE
-        _settle(api, total)
-        sustained = (total - sent) / (time.perf_counter() - started)
-        _load(installation.port, key, batches, 1)  # the same bodies as in round 1
-        again = batches * _CONNECTIONS * _SIZE
-        _settle(api, total + again)
+        say("the worker has caught up")
+
+        before, started = installation.cpu_seconds(), time.perf_counter()
+        steady_batches = rate * seconds // (_BATCH * _CONNECTIONS)
+        steady = _load(installation.port, key, steady_batches, _BATCH, 50, rate)
+        behind = books(api, "bench")["pending"]
+        sent += steady["events"]
+        _settle(api, sent)
+        took = time.perf_counter() - started
+        used = {name: spent - before.get(name, 0.0) for name, spent in installation.cpu_seconds().items()}
+        say(f"steady at {rate:,}/s: {steady['events'] / took:,.0f}/s stored, {behind:,} behind at the end")
+
+        again = _load(installation.port, key, batches, _BATCH, 1)["events"]
+        _settle(api, sent + again)
         last = books(api, "bench")
-        if (last["stored"], last["duplicate"], last["quarantined"]) != (total, again, 0):
+        if (last["stored"], last["duplicate"], last["quarantined"]) != (sent, again, 0):
             raise RuntimeError(f"the books are wrong: {last}")
     finally:
         installation.stop()
         peer.terminate()
         peer.wait()
-    rate, bare = statistics.median(ours), statistics.median(decode)
+
+    def median(name: str, figure: str = "per_s") -> float:
+        return statistics.median(found[figure] for found in seen[name])
+
     return Result(
         figures={
-            "events_per_s": rate,
-            "decode_only_per_s": bare,
-            "p50_ms": statistics.median(item["p50_ms"] for item in latency),
-            "p99_ms": statistics.median(item["p99_ms"] for item in latency),
-            "drain_per_s": drained,
-            "sustained_per_s": sustained,
+            "events_per_s": median("ours"),
+            "decode_only_per_s": median("decode"),
+            "p50_ms": median("ours", "p50_ms"),
+            "p99_ms": median("ours", "p99_ms"),
+            "single_per_s": median("single"),
+            "constant_per_s": median("constant"),
+            "sustained_per_s": steady["events"] / took,
+            "sustained_p99_ms": steady["p99_ms"],
+            "behind_at_end": behind,
+            **{f"cpu_us_per_event_{name}": spent / steady["events"] * 1e6 for name, spent in used.items()},
+            "cpu_us_per_event_load": steady["cpu_seconds"] / steady["events"] * 1e6,
         },
-        ratios={"vs_decode": rate / bare},
+        ratios={
+            "vs_decode": median("ours") / median("decode"),
+            "vs_constant": median("single") / median("constant"),
+        },
         packages=("uvicorn", "msgspec", "starlette"),
-        notes=("load generator, server and worker share the machine's cores",),
-        details={"events": total, "duplicates_sent_and_refused": again},
+        notes=(
+            "load generator, server, worker and its decoder share the machine's cores",
+            f"sustained: {rate:,} events/s offered for {seconds} s",
+        ),
+        details={"events": sent, "duplicates_sent_and_refused": again, "cores": os.cpu_count()},
     )
 
 

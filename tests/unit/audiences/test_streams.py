@@ -22,6 +22,7 @@ from quanyu.storage import streams as streams_module
 from quanyu.storage.engine import Dimension, DuckDBEngine
 from quanyu.storage.history import History
 from quanyu.storage.streams import EventStreams
+from quanyu.storage.upkeep import merge
 from tests.unit.audiences.worlds import AT, SCOPE, Person, World, event, event_table
 
 DAY = timedelta(days=1)
@@ -159,7 +160,7 @@ def test_late_files_and_compaction_are_followed(both: Both, monkeypatch: pytest.
     assert both.ask(PAID.count() >= 1) == {1, 2, *range(20, 60)}
     assert set(reads[first:]) == {late}
     before = len(reads)
-    both.history.compact("events", late, ["name", "person_id", "occurred_at"])
+    assert merge(both.history, "events", [file for file in both.history.files("events") if file.day == late])
     assert both.ask(PAID.count() >= 1) == {1, 2, *range(20, 60)}
     assert reads[before:] == [late]
 

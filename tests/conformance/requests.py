@@ -11,14 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 
 # Fields that name a new thing, each time another.
-_NEW = {"username", "source", "connection"}
-_fresh = [itertools.count(1)]
+_NEW = {"username", "source", "connection", "name", "zh"}
+_fresh: list[tuple[int, itertools.count[int]]] = [(0, itertools.count(1))]
+_TYPES: dict[str, type] = {"string": str, "integer": int, "array": list, "object": dict}
 _ORDER = ("get", "put", "patch", "post", "delete")
 
 
-def begin() -> None:
-    """Name new things as if none had been named before."""
-    _fresh[0] = itertools.count(1)
+def begin(round_: int) -> None:
+    """Name new things from here on as in every other round of this number, and in no other round."""
+    _fresh[0] = (round_, itertools.count(1))
+
+
+def fresh() -> str:
+    """A name that nothing has yet."""
+    round_, count = _fresh[0]
+    return f"new{round_}x{next(count)}"
 
 
 @dataclass(frozen=True)
@@ -72,12 +79,12 @@ def body(operation: Operation, document: Mapping[str, Any], samples: Mapping[str
 def _value(schema: Mapping[str, Any], name: str, document: Mapping[str, Any], samples: Mapping[str, Any]) -> Any:
     if "$ref" in schema:
         return _value(document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]], name, document, samples)
-    if name in _NEW:
-        return f"new{next(_fresh[0])}"
-    if name in samples and schema.get("type") != "array":
-        return samples[name]
     if "anyOf" in schema:
         return _value(schema["anyOf"][0], name, document, samples)
+    if name in _NEW and schema.get("type") == "string":
+        return fresh()
+    if name in samples and isinstance(samples[name], _TYPES.get(schema.get("type", ""), object)):
+        return samples[name]
     for key in ("const", "default"):
         if key in schema:
             return schema[key]

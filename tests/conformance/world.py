@@ -22,7 +22,7 @@ import pyarrow as pa
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 
-from quanyu.access.contracts import PERMISSIONS, ROLE_PERMISSIONS
+from quanyu.access.contracts import PERMISSIONS, ROLE_PERMISSIONS, permissions_of
 from quanyu.app import Product, compose, pipeline, web
 from quanyu.commerce.contracts import PRODUCT_SCHEMA, STORE_SCHEMA
 from quanyu.events.contracts import NativeEvent, NativeIdentifier, NativeItem
@@ -139,7 +139,7 @@ def _users(world: World) -> None:
         (role, role, "alpha", None, "g1" if role == "guide" else None) for role in ROLE_PERMISSIONS
     ]
     roles += [(f"store {role}", role, "alpha", ["S1"], None) for role in ("owner", "operator", "analyst", "compliance")]
-    roles.append(("beta owner", "owner", "beta", None, None))
+    roles += [("spare", "analyst", "alpha", None, None), ("beta owner", "owner", "beta", None, None)]
     for name, role, brand, stores, staff in roles:
         user = access.users.create(
             username=name.replace(" ", "."),
@@ -152,8 +152,8 @@ def _users(world: World) -> None:
         )
         session = access.users.sign_in(user.username, PASSWORD)
         headers = {"Cookie": f"quanyu_session={session.token}", "X-CSRF-Token": session.csrf}
-        world.callers[name] = Who(name, headers, ROLE_PERMISSIONS[role], stores is None and staff is None)
-        if role == "analyst" or brand == "beta":
+        world.callers[name] = Who(name, headers, permissions_of(role, whole_brand=user.whole_brand), user.whole_brand)
+        if name == "spare" or brand == "beta":
             world.samples.setdefault(brand, {})["user_id"] = user.user_id
     with world.product.state.write() as tx:
         for name, permissions, brand in (
@@ -297,8 +297,11 @@ def _people(world: World, brand: str, layer: str, *, count: int, store: str, sta
     world.ok(owner, "PUT", f"/people/{person}/tags", json={"add": [sample["tag_id"]], "remove": []})
     if "person_id" not in sample:
         shown = world.ok(owner, "GET", f"/people/{person}")
+        twice = [world.ok(owner, "POST", "/people/search", json={"q": f"{mark}{layer}{n}"}) for n in (1, 2)]
+        found_two = [one["items"][0] for one in twice]
         sample |= {
             "person_id": person,
+            "person_ids": [one["person_id"] for one in found_two],
             "link_id": shown["links"][0]["link_id"],
             "identifier_id": shown["identifiers"][0]["identifier_id"],
             "order_id": f"{mark}order-{layer}-0-0",

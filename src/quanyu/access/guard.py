@@ -32,27 +32,19 @@ class Guard:
         self._clients = clients
         self._brands = brands
 
-    def permit(self, permission: str) -> Callable[..., Caller]:
-        """A FastAPI dependency: the caller, who holds `permission`."""
+    def permit(self, *permissions: str) -> Callable[..., Caller]:
+        """A FastAPI dependency: the caller, who holds all of `permissions`."""
 
         def dependency(
             request: Request, brand: str | None = Query(None, description="Brand key; the caller's first if left out")
         ) -> Caller:
             caller = self.caller(request, brand)
-            caller.require(permission)
+            for permission in permissions:
+                caller.require(permission)
             return caller
 
-        # The matrix test reads it from the route to know who may pass.
-        dependency.__dict__["permission"] = permission
-        return dependency
-
-    def signed_in(self) -> Callable[..., Caller]:
-        """A FastAPI dependency: any caller that is signed in."""
-
-        def dependency(request: Request, brand: str | None = Query(None)) -> Caller:
-            return self.caller(request, brand)
-
-        dependency.__dict__["permission"] = None
+        # The matrix test reads them from the route to know who may pass.
+        dependency.__dict__["permissions"] = permissions
         return dependency
 
     def caller(self, request: Request, brand: str | None) -> Caller:

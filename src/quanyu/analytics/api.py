@@ -69,7 +69,7 @@ class Analytics:
         self._commerce = commerce
         self._made_sources = made_sources
         self._search = EventSearch(engine)
-        self.rfm = Rfm(engine)
+        self.rfm = Rfm(engine, audiences.visible)
         audiences.offer_list(LIST, self.rfm)
         self._kept: OrderedDict[Any, Overview] = OrderedDict()
         self._lock = threading.Lock()

@@ -55,10 +55,11 @@ DEFINITIONS: dict[str, Label] = {
         "Buyers with paid orders on two or more different days ÷ all buyers, within the range",
     ),
     "rfm": Label(
-        f"截至所选结束日近 {RFM_DAYS} 天全品牌支付订单：R 距最近一单天数，F 订单数，M 金额，各按五分位打 1–5 分，"
-        "同值按客户编号先后；4 分及以上为高",
-        f"Paid orders of the whole brand in the {RFM_DAYS} days to the end of the range: R days since last, F orders, "
-        "M amount, each scored 1–5 by quintile, ties in order of person number; 4 and above is high",
+        f"截至所选结束日近 {RFM_DAYS} 天支付订单（不随筛选变化）：R 距最近一单天数，F 订单数，M 金额，"
+        "在你能看到的客户中各按五分位打 1–5 分，同值按客户编号先后；4 分及以上为高",
+        f"Paid orders in the {RFM_DAYS} days to the end of the range, whatever the filters: R days since last, F "
+        "orders, M amount, each scored 1–5 by quintile among the people whom you see, ties in order of person number; "
+        "4 and above is high",
     ),
 }
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-import numpy as np
 from pyroaring import BitMap
 
 from quanyu.access.contracts import Scope
@@ -174,13 +173,10 @@ class Computing:
     def pyramid(self) -> tuple[Level, ...]:
         """The RFM segments as of the period's last day, and below them who did not buy in that year."""
         last = self.question.period.last
-        scored = self.rfm.scored(self.scope.brand, last)
-        seen = np.ones(scored.person_id.size, dtype=np.bool_)
-        if not self.scope.whole_brand:
-            seen = np.fromiter((int(p) in self.visible for p in scored.person_id), np.bool_, scored.person_id.size)
+        scored = self.rfm.scored(self.scope, last)
         total, levels, bought = len(self.visible), [], BitMap()
         for position, (key, label) in enumerate(SEGMENTS.values()):
-            hit = seen & (scored.segment == position)
+            hit = scored.segment == position
             members = from_ids(scored.person_id[hit]) & self.visible
             bought |= members
             tree = rule("rfm", segments=[key], as_of=last.isoformat())

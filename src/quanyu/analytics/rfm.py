@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -20,6 +21,7 @@ from pyroaring import BitMap
 
 from quanyu.access.contracts import Scope
 from quanyu.analytics.definitions import ORDER, RFM_DAYS
+from quanyu.analytics.rows import within
 from quanyu.audiences.api import (
     Choice,
     Condition,
@@ -89,28 +91,35 @@ class Scored:
 
 
 class Rfm:
-    """Scores a brand's buyers as of a day, once per state of the data."""
+    """Scores buyers as of a day: a whole brand's once per state of the data, or those of a narrower scope.
 
-    def __init__(self, engine: Engine) -> None:
+    Quintiles are drawn among the buyers whom the caller sees, by the orders that they see: a store's pyramid says
+    nothing about customers of other stores.
+    """
+
+    def __init__(self, engine: Engine, visible: Callable[[Scope], BitMap]) -> None:
         self._engine = engine
+        self._visible = visible
         self._kept: OrderedDict[tuple[str, date, str], Scored] = OrderedDict()
         self._lock = threading.Lock()
 
-    def scored(self, brand: str, last: date) -> Scored:
-        """The brand's buyers of the `RFM_DAYS` days up to and including `last`."""
-        key = (brand, last, self._engine.watermark())
+    def scored(self, scope: Scope, last: date) -> Scored:
+        """The scope's buyers of the `RFM_DAYS` days up to and including `last`."""
+        if not scope.whole_brand:
+            return self._compute(scope, last)
+        key = (scope.brand, last, self._engine.watermark())
         with self._lock:
             known = self._kept.get(key)
         if known is None:
-            known = self._compute(brand, last)
+            known = self._compute(scope, last)
             with self._lock:
                 self._kept[key] = known
                 while len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
         return known
 
-    def _compute(self, brand: str, last: date) -> Scored:
-        table = self._engine.run(self.expression(brand, last)).sort_by("person_id")
+    def _compute(self, scope: Scope, last: date) -> Scored:
+        table = self._engine.run(self.expression(scope, last)).sort_by("person_id")
         person = table.column("person_id").to_numpy().astype(np.int64)
         amount = table.column("amount").to_numpy().astype(np.int64)
         bought = table.column("last_day").to_pylist()
@@ -122,13 +131,12 @@ class Rfm:
             segment[hit] = position
         return Scored(person, amount, segment)
 
-    def expression(self, brand: str, last: date) -> Any:
+    def expression(self, scope: Scope, last: date) -> Any:
         """Per buyer: `person_id, orders, amount, last_day`."""
-        events = self._engine.events()
+        events = within(self._engine, scope, None if scope.whole_brand else self._visible(scope))
         first = last - timedelta(days=RFM_DAYS - 1)
         orders = events.filter(
-            (events.brand == brand)
-            & (events.name == ORDER)
+            (events.name == ORDER)
             & (events.day >= first.isoformat())
             & (events.day <= last.isoformat())
             & (events.person_id > 0)
@@ -141,7 +149,7 @@ class Rfm:
         """The people of segment `keys[0]` as of day `keys[1]`, or as of today at `at` if that is empty."""
         segment, day = keys
         last = date.fromisoformat(day) if day else local(at, scope).date()
-        return self.scored(scope.brand, last).members(segment)
+        return self.scored(scope, last).members(segment)
 
 
 def _position(key: str) -> int:

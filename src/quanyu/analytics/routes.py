@@ -36,7 +36,7 @@ def router(door: Analytics, guard: Guard) -> APIRouter:
 
     @routes.get("/events", summary="Search events, newest first")
     def list_events(
-        caller: Annotated[Caller, Depends(guard.permit("analytics.read"))],
+        caller: Annotated[Caller, Depends(guard.permit("analytics.read", "people.read"))],
         name: Key = None,
         store_id: Key = None,
         channel: Key = None,

@@ -177,7 +177,9 @@ def router(door: Audiences, guard: Guard, cards: PersonCards, audit: Audit) -> A
 
     @routes.post("/audiences/{audience_id}/people", summary="The people of a version, or who entered or left with it")
     def list_audience_people(
-        audience_id: str, body: AudiencePeopleIn, caller: Annotated[Caller, Depends(guard.permit("people.read"))]
+        audience_id: str,
+        body: AudiencePeopleIn,
+        caller: Annotated[Caller, Depends(guard.permit("audiences.read", "people.read"))],
     ) -> AudiencePeople:
         after = int(body.cursor) if body.cursor else None
         page = door.list_people(caller.scope, audience_id, body.version, body.change, after, body.limit)
@@ -196,7 +198,7 @@ def router(door: Audiences, guard: Guard, cards: PersonCards, audit: Audit) -> A
     )
     def export_audience(
         audience_id: str,
-        caller: Annotated[Caller, Depends(guard.permit("people.export"))],
+        caller: Annotated[Caller, Depends(guard.permit("audiences.read", "people.export"))],
         version: int | None = None,
     ) -> StreamingResponse:
         version = version or door.get_audience(caller.scope, audience_id).version  # one version to the last line

@@ -79,7 +79,7 @@ def _templates(routes: APIRouter, messaging: Messaging, guard: Guard) -> None:
 def _sends(routes: APIRouter, messaging: Messaging, guard: Guard) -> None:
     @routes.get("/sends", summary="Sends, newest first")
     def list_sends(
-        caller: Annotated[Caller, Depends(guard.permit("sends.read"))],
+        caller: Annotated[Caller, Depends(guard.permit("sends.read", "people.read"))],
         journey_id: str | None = None,
         node_id: str | None = None,
         status: str | None = None,
@@ -108,7 +108,9 @@ def _sends(routes: APIRouter, messaging: Messaging, guard: Guard) -> None:
         )
 
     @routes.get("/sends/{effect_id}", summary="One send with its history and content")
-    def read_send(effect_id: str, caller: Annotated[Caller, Depends(guard.permit("sends.read"))]) -> SendDetail:
+    def read_send(
+        effect_id: str, caller: Annotated[Caller, Depends(guard.permit("sends.read", "people.read"))]
+    ) -> SendDetail:
         view, history, content = messaging.send(caller.scope, effect_id)
         steps = [
             SendStep(
@@ -123,7 +125,9 @@ def _sends(routes: APIRouter, messaging: Messaging, guard: Guard) -> None:
 
     @routes.post("/sends/{effect_id}/resolution", summary="Settle a send whose outcome is unknown")
     def resolve_send(
-        effect_id: str, body: ResolutionIn, caller: Annotated[Caller, Depends(guard.permit("sends.write"))]
+        effect_id: str,
+        body: ResolutionIn,
+        caller: Annotated[Caller, Depends(guard.permit("sends.write", "people.read"))],
     ) -> SendOut:
         return _send(messaging, messaging.resolve(caller, effect_id, body.outcome, body.note))
 
@@ -156,6 +160,7 @@ def _connections(routes: APIRouter, messaging: Messaging, guard: Guard) -> None:
         caller: Annotated[Caller, Depends(guard.permit("settings.write"))],
     ) -> ConnectionOut:
         view = connections.update(caller.scope, connection, title=body.name, enabled=body.enabled, given=body.config)
+        messaging.note(caller, "connection_changed", connection, {"fields": sorted(body.model_fields_set)})
         return connection_out(view, connections.plugins.get(view.kind))
 
     @routes.post("/connections/{connection}/check", summary="Try a connection")

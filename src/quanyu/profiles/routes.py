@@ -116,7 +116,7 @@ def router(profiles: Profiles, consent: Consent, guard: Guard, parts: PersonPart
                 for view in traits
             ],
             tags=tags_out(card.tags),
-            consent=[standing_out(one) for one in standings],
+            consent=[standing_out(one) for one in standings] if caller.may("consent.read") else [],
             stats=PersonStats(
                 orders=totals.orders,
                 amount=totals.amount,
@@ -131,10 +131,13 @@ def router(profiles: Profiles, consent: Consent, guard: Guard, parts: PersonPart
                     for key, name, amount in above.categories(number, scope)
                 ],
             ),
-            audiences=[PersonAudience(audience_id=key, name=name) for key, name in above.audiences(number, scope)],
+            audiences=[
+                PersonAudience(audience_id=key, name=name)
+                for key, name in (above.audiences(number, scope) if caller.may("audiences.read") else ())
+            ],
             journeys=[
                 PersonJourney(journey_id=key, name=name, node=node, state=state)
-                for key, name, node, state in above.journeys(number, scope)
+                for key, name, node, state in (above.journeys(number, scope) if caller.may("journeys.read") else ())
             ],
         )
 

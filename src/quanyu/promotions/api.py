@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -101,14 +102,38 @@ class Promotions:
         return self.definition(caller.scope, made)
 
     def definitions(self, scope: Scope) -> list[CouponDefinition]:
-        """The brand's kinds of coupon, newest first."""
+        """The brand's kinds of coupon, newest first; issued and redeemed are counted among the people in scope."""
         with self._state.read() as tx:
             found = tx.execute(
                 sa.select(coupon_definition)
                 .where(coupon_definition.c.brand_id == scope.brand_id)
                 .order_by(coupon_definition.c.made_at.desc(), coupon_definition.c.coupon_id)
             )
-            return [_definition(row) for row in found]
+            kinds = [_definition(row) for row in found]
+            if scope.whole_brand:
+                return kinds
+            counts = self._counts(tx, scope)
+            return [
+                replace(kind, issued=issued, redeemed=redeemed)
+                for kind in kinds
+                for issued, redeemed in [counts.get(kind.coupon_id, (0, 0))]
+            ]
+
+    def _counts(self, tx: sa.Connection, scope: Scope) -> dict[str, tuple[int, int]]:
+        """(issued, redeemed) of each kind of coupon, among the people whom the scope sees."""
+        holders = self._people.holders()
+        redeemed = sa.func.sum(sa.case((coupon.c.status == "redeemed", 1), else_=0))
+        found = tx.execute(
+            sa.select(coupon.c.coupon_id, sa.func.count(), redeemed)
+            .join(holders, holders.c.identifier_id == coupon.c.anchor_id)
+            .where(
+                coupon.c.brand_id == scope.brand_id,
+                coupon.c.status != "void",
+                holders.c.person_id.in_(self._people.visible_people(scope)),
+            )
+            .group_by(coupon.c.coupon_id)
+        )
+        return {row[0]: (int(row[1]), int(row[2])) for row in found}
 
     def definition(self, scope: Scope, coupon_id: str) -> CouponDefinition:
         """One kind of coupon. Raises NotFound."""

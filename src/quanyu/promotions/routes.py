@@ -16,7 +16,7 @@ from quanyu.promotions.redemption import Redemption
 
 
 class CouponDefinitionOut(BaseModel):
-    """A kind of coupon with its counters; amounts in minor units of `currency`."""
+    """A kind of coupon; amounts in minor units of `currency`, `issued` and `redeemed` among the people in scope."""
 
     coupon_id: str
     name: str

@@ -21,6 +21,9 @@ from tests.unit.audiences.worlds import AT, _day
 Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
+LAST = date(2026, 2, 25)
+
+
 def as_int(values: object) -> Numbers:
     return np.asarray(values, dtype=np.int64)
 
@@ -56,34 +59,60 @@ def test_the_reference_of_the_real_data_is_reproduced() -> None:
 
 def test_segments_are_sets_that_conditions_name(state: State, tmp_path: Path, ids: SeededIds) -> None:
     shop = Shop(state, tmp_path, ids, *random_world(11))
-    last = date(2026, 2, 25)
-    found = shop.door.overview(BRAND, last - timedelta(days=5), last)
-    buyers = {
-        p.person_id: [e for e in p.events if e["name"] == "order_paid" and _day(e) <= last] for p in shop.world.people
+    plain, amounts = _segments(shop, LAST)
+    assert sum(bool(members) for members in plain.values()) >= 4
+    found = shop.door.overview(BRAND, LAST - timedelta(days=5), LAST)
+    for level in found.people.pyramid[:-1]:
+        assert level.people == len(plain[level.key])
+        assert level.amount == sum(amounts[n] for n in plain[level.key])
+        tree = rule("rfm", segments=[level.key], as_of=LAST.isoformat())
+        assert set(shop.audiences.people_of(tree, BRAND)) == plain[level.key]
+    foot = found.people.pyramid[-1]
+    assert (foot.key, foot.people) == ("none", len(shop.world.people) - len(amounts))
+
+
+def test_a_narrower_scope_draws_its_own_segments(state: State, tmp_path: Path, ids: SeededIds) -> None:
+    """Among the people and by the orders that it sees: what others bought moves nobody."""
+    shop = Shop(state, tmp_path, ids, *random_world(11))
+    stores = {"sh01", "sh02"}
+    home = {number for number, store in shop.homes.items() if store in stores}
+    plain, amounts = _segments(shop, LAST, home, stores)
+    assert sum(bool(members) for members in plain.values()) >= 4
+    scoped = shop.door.overview(SHANGHAI, LAST - timedelta(days=5), LAST).people
+    assert scoped.total == len(home)
+    for level in scoped.pyramid[:-1]:
+        assert (level.people, level.amount) == (len(plain[level.key]), sum(amounts[n] for n in plain[level.key]))
+        tree = rule("rfm", segments=[level.key], as_of=LAST.isoformat())
+        assert set(shop.audiences.people_of(tree, SHANGHAI)) == plain[level.key]
+    brand, _ = _segments(shop, LAST)
+    assert any(brand[key] & home != plain[key] for key in plain), "the two ways to draw must differ to prove anything"
+
+
+def _segments(
+    shop: Shop, last: date, people: set[int] | None = None, stores: set[str] | None = None
+) -> tuple[dict[str, set[int]], dict[int, int]]:
+    """Segments, and what each buyer spent, counted plainly: of all, or of some people by the orders of some stores."""
+    bought = {
+        p.person_id: [
+            e
+            for e in p.events
+            if e["name"] == "order_paid" and _day(e) <= last and (stores is None or e.get("store_id") in stores)
+        ]
+        for p in shop.world.people
+        if people is None or p.person_id in people
     }
-    buyers = {number: orders for number, orders in buyers.items() if orders}
+    buyers = {number: orders for number, orders in bought.items() if orders}
     in_order = sorted(buyers)
+    amounts = {number: sum(e["amount"] for e in orders) for number, orders in buyers.items()}
     r, f, m = scores(
         as_int([last.toordinal() + 1 - max(_day(e) for e in buyers[n]).toordinal() for n in in_order]),
         as_int([len(buyers[n]) for n in in_order]),
-        as_int([sum(e["amount"] for e in buyers[n]) for n in in_order]),
+        as_int([amounts[n] for n in in_order]),
     )
     plain: dict[str, set[int]] = {key: set() for key, _ in SEGMENTS.values()}
     for i, number in enumerate(in_order):
         plain[SEGMENTS[r[i] >= 4, f[i] >= 4, m[i] >= 4][0]].add(number)
-    amounts = {number: sum(e["amount"] for e in orders) for number, orders in buyers.items()}
-    assert sum(bool(members) for members in plain.values()) >= 4
-    for level in found.people.pyramid[:-1]:
-        assert level.people == len(plain[level.key])
-        assert level.amount == sum(amounts[n] for n in plain[level.key])
-        tree = rule("rfm", segments=[level.key], as_of=last.isoformat())
-        assert set(shop.audiences.people_of(tree, BRAND)) == plain[level.key]
-    foot = found.people.pyramid[-1]
-    assert (foot.key, foot.people) == ("none", len(shop.world.people) - len(buyers))
-    home = {n for n, store in shop.homes.items() if store in ("sh01", "sh02")}
-    scoped = shop.door.overview(SHANGHAI, last - timedelta(days=5), last).people
-    assert {lv.key: lv.people for lv in scoped.pyramid[:-1]} == {key: len(n & home) for key, n in plain.items()}
-    assert scoped.total == len(home)
+    return plain, amounts
 
 
 def test_without_a_day_segments_are_those_of_today(state: State, tmp_path: Path, ids: SeededIds) -> None:

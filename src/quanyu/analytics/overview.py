@@ -56,77 +56,71 @@ class Computing:
         return Rows(self.engine, self.scope, seen, question or self.question, micros(self.at))
 
     def overview(self, as_of: datetime) -> Overview:
-        """All of it."""
-        totals = self.totals(self.rows())
-        before = self.totals(self.rows(replace(self.question, period=_before(self.question.period))))
-        trend = self.trend()
-        parts = Breakdowns(self.rows(), self.catalogue)
-        return Overview(
-            as_of,
-            self.question,
-            self.scope.currency,
-            totals,
-            self.kpis(totals, before, trend),
-            trend,
-            parts.channels(),
-            parts.stores(),
-            parts.categories(),
-            parts.products(),
-            self.people(),
-        )
-
-    def totals(self, rows: Rows) -> Totals:
-        """The counts of the rows' period."""
-        orders, visits = rows.orders(), rows.visits()
-        buyers = orders.group_by("person_id").aggregate(  # orders of nobody make one row without a person
-            amount=orders.amount.sum().coalesce(0), orders=orders.count(), days=orders.day.nunique()
-        )
-        sold = self._run(
-            buyers.aggregate(
-                amount=buyers.amount.sum().coalesce(0),
-                orders=buyers.orders.sum().coalesce(0),
-                buyers=buyers.person_id.count(),
-                repeaters=(buyers.person_id.notnull() & (buyers.days >= 2)).cast("int64").sum().coalesce(0),
+        """All of it: history is read twice, once for who came and once for what was bought."""
+        question = self.question
+        first = _before(question.period).first
+        both = self.rows(replace(question, period=Period(first, question.period.last)))
+        engine = self.engine
+        with engine.kept(both.came(self.made_sources)) as came, engine.kept(self.rows().bought()) as bought:
+            mine = came.filter(came.day >= question.period.first.isoformat())
+            totals, before = self.totals(came)
+            trend = self.trend(mine)
+            parts = Breakdowns(self.engine, self.scope, question, self.catalogue, mine, bought)
+            return Overview(
+                as_of,
+                question,
+                self.scope.currency,
+                totals,
+                self.kpis(totals, before, trend, mine),
+                trend,
+                parts.channels(),
+                parts.stores(),
+                parts.categories(),
+                parts.products(),
+                self.people(),
             )
-        )[0]
-        came = self._run(visits.aggregate(visitors=visits.person_id.nunique()))[0]
-        return Totals(
-            int(sold["amount"]), int(sold["orders"]), int(sold["buyers"]), int(came["visitors"]), int(sold["repeaters"])
-        )
 
-    def trend(self) -> tuple[TrendPoint, ...]:
-        """Amount and orders per day and channel."""
-        orders = self.rows().orders()
+    def totals(self, came: Any) -> tuple[Totals, Totals]:
+        """The counts of the period and of the one before."""
+        rows = came.mutate(now=came.day >= self.question.period.first.isoformat())
+        each = rows.group_by("now", "person_id").aggregate(  # orders of nobody make one row without a person
+            amount=rows.amount.sum(), orders=rows.orders.sum(), days=rows.day.nunique(where=rows.orders > 0)
+        )
         found = self._run(
-            orders.group_by("day", "channel").aggregate(amount=orders.amount.sum().coalesce(0), orders=orders.count())
-        )
-        points = [
-            TrendPoint(date.fromisoformat(r["day"]), r["channel"] or "other", int(r["amount"]), int(r["orders"]))
-            for r in found
-        ]
-        merged: dict[tuple[date, str], TrendPoint] = {}
-        for p in points:  # no channel and `other` are one line
-            known = merged.get((p.on, p.channel))
-            merged[p.on, p.channel] = (
-                p if known is None else TrendPoint(p.on, p.channel, known.amount + p.amount, known.orders + p.orders)
+            each.group_by("now").aggregate(
+                amount=each.amount.sum(),
+                orders=each.orders.sum(),
+                buyers=each.person_id.count(where=each.orders > 0),
+                visitors=each.person_id.count(),
+                repeaters=each.person_id.count(where=each.days >= 2),
             )
-        return tuple(merged[key] for key in sorted(merged))
+        )
+        names = ("amount", "orders", "buyers", "visitors", "repeaters")
+        by_now = {bool(r["now"]): Totals(*(int(r[name]) for name in names)) for r in found}
+        nothing = Totals(0, 0, 0, 0, 0)
+        return by_now.get(True, nothing), by_now.get(False, nothing)
 
-    def kpis(self, now: Totals, before: Totals, trend: tuple[TrendPoint, ...]) -> tuple[Kpi, ...]:
+    def trend(self, came: Any) -> tuple[TrendPoint, ...]:
+        """Amount and orders per day and channel."""
+        rows = came.filter(came.orders > 0)
+        found = self._run(rows.group_by("day", "channel").aggregate(amount=rows.amount.sum(), orders=rows.orders.sum()))
+        points = [
+            TrendPoint(date.fromisoformat(r["day"]), r["channel"], int(r["amount"]), int(r["orders"])) for r in found
+        ]
+        return tuple(sorted(points, key=lambda point: (point.on, point.channel)))
+
+    def kpis(self, now: Totals, before: Totals, trend: tuple[TrendPoint, ...], came: Any) -> tuple[Kpi, ...]:
         """The numbers at the top, each with its days and how it opens."""
-        rows, q, scope = self.rows(), self.question, self.scope
-        orders, visits = rows.orders(), rows.visits()
-        buyers = self._by_day(orders.group_by("day").aggregate(n=orders.person_id.nunique()))
-        visitors = self._by_day(visits.group_by("day").aggregate(n=visits.person_id.nunique()))
+        q, scope = self.question, self.scope
+        buyers, visitors, made_orders, made_visits = self._days(came)
         amounts: dict[date, float] = dict.fromkeys(_days(q.period), 0.0)
         counts: dict[date, float] = dict.fromkeys(_days(q.period), 0.0)
         for p in trend:
             amounts[p.on] += p.amount
             counts[p.on] += p.orders
-        made_orders, made_visits, made_consent = self._made()
         reachable = self._tree(_reachable())
         shop = drills.events(q)
-        came, bought = drills.people(drills.visitors(scope, q)), drills.people(drills.buyers(scope, q))
+        visited, bought = drills.people(drills.visitors(scope, q)), drills.people(drills.buyers(scope, q))
         again, asked = drills.people(drills.repeaters(scope, q)), drills.people(_reachable())
         converted = _kpi(
             "conversion",
@@ -141,14 +135,14 @@ class Computing:
         repurchase = _kpi("repurchase", "percent", now.repurchase, before.repurchase, {}, made_orders, again)
         return (
             _kpi("gmv", "money", now.amount, before.amount, amounts, made_orders, shop),
-            _kpi("visitors", "count", now.visitors, before.visitors, visitors, made_visits, came),
+            _kpi("visitors", "count", now.visitors, before.visitors, visitors, made_visits, visited),
             replace(converted, numerator=now.buyers, denominator=now.visitors),
             _kpi("order_value", "money", now.order_value, before.order_value, value_days, made_orders, shop),
             _kpi("orders", "count", now.orders, before.orders, counts, made_orders, shop),
             _kpi("average_order", "money", now.average_order, before.average_order, order_days, made_orders, shop),
             _kpi("buyers", "count", now.buyers, before.buyers, buyers, made_orders, bought),
             _kpi("people", "count", len(self.visible), None, {}, False, drills.people(rule("anyone"))),
-            _kpi("reachable", "count", len(reachable), None, {}, made_consent, asked),
+            _kpi("reachable", "count", len(reachable), None, {}, self._made_consent(), asked),
             replace(repurchase, numerator=now.repeaters, denominator=now.buyers),
         )
 
@@ -197,21 +191,31 @@ class Computing:
         return (*levels, none)
 
     # ---------------------------------------------------------------------------------------------------- inside
-    def _by_day(self, expression: Any) -> dict[date, float]:
-        found = {date.fromisoformat(r["day"]): float(r["n"]) for r in self._run(expression)}
-        return {day: found.get(day, 0.0) for day in _days(self.question.period)}
-
-    def _made(self) -> tuple[bool, bool, bool]:
-        """Whether orders, visits and consent in the period rest on sources that a demonstration filled."""
-        if not self.made_sources:
-            return False, False, False
-        sources = list(self.made_sources)
-        orders, visits = self.rows().orders(), self.rows().visits()
-        consent = Rows(self.engine, self.scope, None, Question(Period(date.min, date.max)), micros(self.at))
-        asked = (orders, visits, consent.events("consent_granted"))
-        return tuple(  # type: ignore[return-value]
-            bool(self._run(rows.filter(rows.source.isin(sources)).select("source").limit(1))) for rows in asked
+    def _days(self, came: Any) -> tuple[dict[date, float], dict[date, float], bool, bool]:
+        """Buyers and visitors per day, and whether orders and visits of the period rest on made sources."""
+        paid = came.orders > 0
+        found = self._run(
+            came.group_by("day").aggregate(
+                buyers=came.person_id.nunique(where=paid),
+                visitors=came.person_id.nunique(),
+                made_orders=(came.made & paid).any(),
+                made=came.made.any(),
+            )
         )
+        days = {date.fromisoformat(r["day"]): r for r in found}
+        buyers, visitors = (
+            {day: float(days[day][name]) if day in days else 0.0 for day in _days(self.question.period)}
+            for name in ("buyers", "visitors")
+        )
+        return buyers, visitors, any(r["made_orders"] for r in found), any(r["made"] for r in found)
+
+    def _made_consent(self) -> bool:
+        """Whether consent rests on sources that a demonstration filled."""
+        if not self.made_sources:
+            return False
+        always = Rows(self.engine, self.scope, None, Question(Period(date.min, date.max)), micros(self.at))
+        consent = always.events("consent_granted")
+        return bool(self._run(consent.filter(consent.source.isin(list(self.made_sources))).select("source").limit(1)))
 
     def _tree(self, tree: dict[str, Any]) -> BitMap:
         return self.people_of(parse_tree(tree))

@@ -7,6 +7,7 @@ count of people equals what opening it shows.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,24 +71,39 @@ class Rows:
             table = table.filter(table.channel.coalesce("other") == q.channel)
         return table.select(*_COLUMNS)
 
-    def orders(self) -> Any:
-        """One row per paid order; with a category, its amount is that of the category's lines only."""
-        orders = self.events(ORDER)
-        return orders.drop("items", "name") if self.question.category is None else self._of_category(orders)
+    def came(self, made_sources: Collection[str]) -> Any:
+        """Who came: one row per `day, channel, store_id, person_id, made` with a visit or a paid order.
 
-    def visits(self) -> Any:
-        """Rows of visits and paid orders; with a category, those with such an item."""
+        `orders` and their `amount`, and `others`, the visits besides. With a category, rows with such an item count,
+        and amounts are those of its lines. `made`: what was sent by one of the made sources. Everything that the
+        overview counts besides goods follows from these rows, so that history is read once.
+        """
         visits = self.events(*VISITS)
-        return visits.drop("items") if self.question.category is None else self._of_category(visits)
+        visits = visits.drop("items") if self.question.category is None else self._of_category(visits)
+        paid = (visits.name == ORDER).cast("int64")
+        rows = visits.select(
+            "day",
+            "store_id",
+            "person_id",
+            channel=visits.channel.coalesce("other"),
+            made=visits.source.isin(sorted(made_sources)) if made_sources else ibis.literal(False),
+            amount=paid * visits.amount.coalesce(0),
+            paid=paid,
+        )
+        return rows.group_by("day", "channel", "store_id", "person_id", "made").aggregate(
+            amount=rows.amount.sum(), orders=rows.paid.sum(), others=(1 - rows.paid).sum()
+        )
 
-    def lines(self) -> Any:
-        """One row per line of a paid order: `sku, category_key, quantity, amount` beside the order's columns.
+    def bought(self) -> Any:
+        """What was bought: one row per `sku, category_key, person_id` of paid orders, with `amount` and `units`.
 
         `category_key` is null for what the catalogue does not have.
         """
-        lines = self._lines(self.events(ORDER))
-        category = self.question.category
-        return lines if category is None else lines.filter(lines.category_key == category)
+        lines, category = self._lines(self.events(ORDER)), self.question.category
+        lines = lines if category is None else lines.filter(lines.category_key == category)
+        return lines.group_by("sku", "category_key", "person_id").aggregate(
+            amount=lines.amount.sum().coalesce(0), units=lines.quantity.sum().coalesce(0.0)
+        )
 
     def _lines(self, rows: Any) -> Any:
         kept = [column for column in _COLUMNS if column not in {"amount", "items"}]

@@ -7,8 +7,10 @@ Ibis; times are integer microseconds because engines disagree on fractional epoc
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +25,7 @@ from quanyu.storage.history import History
 
 EVENTS = "events"
 _KNOWN_TABLES = 32
+_REPLACED = "(source, event_id) IN (SELECT (source, event_id) FROM replaced_events)"
 
 # Spark's function, and the one way to read a JSON text that means the same on both engines: Ibis's own unwrapping
 # of JSON strings does not run on Spark. `$['key']` may hold dots and spaces; DuckDB spells that `$."key"`.
@@ -60,6 +63,10 @@ class Engine(Protocol):
         """The rows of an expression."""
         ...
 
+    def kept(self, expression: Any) -> AbstractContextManager[Table]:
+        """The rows of an expression, computed once for the questions that are asked of them within the context."""
+        ...
+
     def people(self, expression: Any) -> BitMap:
         """The set of `person_id` of an expression with that one column; nobody (0) is left out."""
         ...
@@ -86,15 +93,20 @@ class DuckDBEngine:
         schema: pa.Schema,
         *,
         moved: Dimension | None = None,
+        replaced: Dimension | None = None,
         threads: int | None = None,
         memory_limit: str | None = None,
         hot_rows: int = 2_000_000,
     ) -> None:
-        """`hot_rows`: up to how many events the copy in memory is kept (some 0.5 kB each)."""
+        """`moved` says whose an identifier is today, `replaced` which events (`source`, `event_id`) nobody counts.
+
+        `hot_rows`: up to how many events the copy in memory is kept (some 0.5 kB each).
+        """
         self._history = history
         self._schema = schema
         self._dimensions: dict[str, Dimension] = {}
         self._moved = moved
+        self._replaced = replaced
         config: dict[str, Any] = {}
         if threads:
             config["threads"] = threads
@@ -109,6 +121,7 @@ class DuckDBEngine:
         self._hot_rows = hot_rows
         self._hot: frozenset[str] = frozenset()
         self._current = ""
+        self._kept = itertools.count()
         self._serial = 1
 
     def register(self, name: str, dimension: Dimension) -> None:
@@ -139,6 +152,18 @@ class DuckDBEngine:
         """The rows of an expression as an Arrow table."""
         return self._backend().to_pyarrow(expression)
 
+    @contextmanager
+    def kept(self, expression: Any) -> Iterator[Table]:
+        """The rows of an expression as a table of this thread, gone when the context ends."""
+        backend = self._backend()
+        # Ibis's own `cache()` cannot release on DuckDB: its DROP does not parse.
+        name = f"kept_{next(self._kept)}"
+        table = backend.create_table(name, expression, temp=True)
+        try:
+            yield table
+        finally:
+            backend.con.execute(f'DROP TABLE "{name}"')
+
     def people(self, expression: Any) -> BitMap:
         """The set of `person_id` of an expression with that one column; nobody (0) is left out."""
         column = self.run(expression).column(0)
@@ -150,6 +175,8 @@ class DuckDBEngine:
     def watermark(self) -> str:
         """What the answers rest on."""
         parts = [str(self._history.version(EVENTS))]
+        if self._replaced:
+            parts.append(self._replaced.token())
         if self._moved:
             parts.append(self._moved.token())
         parts += [f"{name}={dimension.token()}" for name, dimension in sorted(self._dimensions.items())]
@@ -171,18 +198,50 @@ class DuckDBEngine:
         return known[name]
 
     def _events_view(self) -> str:
-        """The name of what holds the newest version's events: a copy in memory while that is small, else the files."""
-        version = self._history.version(EVENTS)
-        if self._loaded.get(EVENTS) == str(version):
+        """The name of what holds the newest version's events: a copy in memory while that is small, else the files.
+
+        Without those that others replace: what replaces an event and its absence are seen together.
+        """
+        stamp = self._stamp()
+        if self._loaded.get(EVENTS) == stamp:
             return self._current
-        snapshot = self._history.snapshot(EVENTS)
+        snapshot, gone = self._history.snapshot(EVENTS), self._replaced.read() if self._replaced else None
+        while stamp != (stamp := self._stamp()):  # something came in between: read both once more
+            snapshot, gone = self._history.snapshot(EVENTS), self._replaced.read() if self._replaced else None
+        if gone is not None:
+            self._root.register("incoming", gone.select(["source", "event_id"]))
+            self._root.execute("CREATE OR REPLACE TABLE replaced_events AS SELECT * FROM incoming")
+            self._root.unregister("incoming")
+        some = gone is not None and gone.num_rows > 0
         if snapshot.rows <= self._hot_rows:
-            self._current = self._warm(frozenset(snapshot.files))
+            self._root.begin()  # whoever asks meanwhile sees the rows before or after, never both versions of one
+            try:
+                self._current = self._warm(frozenset(snapshot.files))
+                if some:
+                    self._root.execute(f"DELETE FROM {self._current} WHERE {_REPLACED}")  # noqa: S608 - our name
+                self._root.commit()
+            except BaseException:
+                self._root.rollback()
+                self._hot = frozenset()
+                raise
         else:
-            self._current, self._hot = f"events_{snapshot.version}", frozenset()
-            self._root.execute(f"CREATE OR REPLACE VIEW {self._current} AS {self._select(snapshot.files)}")
-        self._loaded[EVENTS] = str(snapshot.version)
+            self._current, self._hot = f"events_{stamp.replace('/', '_')}", frozenset()
+            kept = f" WHERE NOT {_REPLACED}" if some else ""
+            self._root.execute(f'CREATE OR REPLACE VIEW "{self._current}" AS {self._select(snapshot.files)}{kept}')
+        self._loaded[EVENTS] = stamp
         return self._current
+
+    def _stamp(self) -> str:
+        return f"{self._history.version(EVENTS)}/{self._replaced.token() if self._replaced else ''}"
+
+    def find(self, wanted: pa.Table) -> pa.Table:
+        """Of the events named by `source` and `event_id`: those columns, `day` and `anchor_id`."""
+        with self._lock:
+            events = self._table(self._events_view())
+        given = ibis.memtable(wanted.select(["source", "event_id"]))
+        return self.run(
+            events.semi_join(given, ["source", "event_id"]).select("source", "event_id", "day", "anchor_id")
+        )
 
     def _warm(self, files: frozenset[str]) -> str:
         """Bring the copy in memory up to `files`: new ones are added, a rewritten history is copied anew.

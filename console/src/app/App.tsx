@@ -71,7 +71,11 @@ function SignedIn() {
   if (session.isError) {
     if (session.error instanceof ApiError && session.error.status === 401)
       return <Navigate to={`/login?next=${encodeURIComponent(pathname + search)}`} replace />;
-    return <ErrorState error={session.error} retry={() => void session.refetch()} />;
+    return (
+      <main className="page" id="main">
+        <ErrorState error={session.error} retry={() => void session.refetch()} />
+      </main>
+    );
   }
   return (
     <SessionProvider session={session.data}>

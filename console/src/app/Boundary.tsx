@@ -14,7 +14,12 @@ export class Boundary extends Component<{ children: ReactNode }, { error: unknow
   }
 
   render() {
-    if (this.state.error) return <ErrorState error={this.state.error} retry={() => this.setState({ error: null })} />;
+    if (this.state.error)
+      return (
+        <main className="page" id="main">
+          <ErrorState error={this.state.error} retry={() => this.setState({ error: null })} />
+        </main>
+      );
     return this.props.children;
   }
 }

@@ -1,9 +1,8 @@
 // One audience: load it (or a copy, or a tree from an address), then hand it to the builder.
-import { Skeleton } from "antd";
 import { useTranslation } from "react-i18next";
-import { useParams, useSearchParams } from "react-router";
+import { Link, useParams, useSearchParams } from "react-router";
 import { emptyTree, readTree, type Group } from "@/shared/ruletree";
-import { ErrorState, Page } from "@/shared/ui";
+import { Loaded, Page } from "@/shared/ui";
 import { Builder } from "./Builder";
 import { draftOf, keptDraft, useAudience, type Draft } from "./model";
 
@@ -24,16 +23,12 @@ export default function AudienceEditor() {
   const from = isNew ? params.get("from") : null;
   const id = isNew ? null : audienceId;
   const query = useAudience(id ?? from);
-  if ((id ?? from) && query.isPending)
+  if ((id ?? from) && !query.data)
     return (
-      <Page title={t("title")} permission="audiences.read">
-        <Skeleton active paragraph={{ rows: 8 }} />
-      </Page>
-    );
-  if ((id ?? from) && query.isError && !query.data)
-    return (
-      <Page title={t("title")} permission="audiences.read">
-        <ErrorState error={query.error} retry={() => void query.refetch()} />
+      <Page title={t("title")} note={<Link to="/audiences">← {t("back")}</Link>}>
+        <Loaded query={query} rows={8}>
+          {() => null}
+        </Loaded>
       </Page>
     );
   const read = query.data?.data;

@@ -217,9 +217,9 @@ export function Canvas() {
             <Button type="text" size="small" icon={<CompressOutlined />} aria-label={t("canvas.fit")} data-testid="canvas-fit" onClick={() => void flow.fitView({ padding: 0.08, maxZoom: 1 })} />
           </Tooltip>
           {readOnly ? null : (
-            <Button type="text" size="small" icon={<AppstoreOutlined />} data-testid="canvas-tidy" onClick={tidy}>
-              {t("canvas.tidy")}
-            </Button>
+            <Tooltip title={t("canvas.tidy")}>
+              <Button type="text" size="small" icon={<AppstoreOutlined />} aria-label={t("canvas.tidy")} data-testid="canvas-tidy" onClick={tidy} />
+            </Tooltip>
           )}
         </Panel>
       </ReactFlow>

@@ -1,14 +1,14 @@
 // One journey: its canvas and its report. What is drawn saves itself; publishing, pausing and ending ask first.
 import { useQueryClient } from "@tanstack/react-query";
-import { App, Skeleton } from "antd";
+import { App } from "antd";
 import { ReactFlowProvider } from "@xyflow/react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useParams, useSearchParams } from "react-router";
+import { Link, useParams, useSearchParams } from "react-router";
 import { say, type Answer } from "@/shared/api";
 import { undoKey, useUndoable } from "@/shared/ruletree";
 import { useSession } from "@/shared/session";
-import { ErrorState, NoPermission, sentenceOf } from "@/shared/ui";
+import { Loaded, Page, sentenceOf } from "@/shared/ui";
 import { endJourney, pauseJourney, publishJourney, readJourney, resumeJourney, saveJourney, useJourney, useReport, validateJourney, type PeopleQuestion } from "./api";
 import { useAutosave } from "./autosave";
 import { Canvas } from "./Canvas";
@@ -30,11 +30,16 @@ import "./journeys.css";
 
 export default function JourneyPage() {
   const { journeyId = "" } = useParams();
-  const { may } = useSession();
+  const { t } = useTranslation("journeys");
   const query = useJourney(journeyId);
-  if (!may("journeys.read")) return <main className="page" id="main"><NoPermission /></main>;
-  if (query.isPending) return <main className="page" id="main"><Skeleton active paragraph={{ rows: 14 }} /></main>;
-  if (query.isError) return <main className="page" id="main"><ErrorState error={query.error} retry={() => void query.refetch()} /></main>;
+  if (!query.data)
+    return (
+      <Page title={t("title")} note={<Link to="/journeys">← {t("back")}</Link>}>
+        <Loaded query={query} rows={14}>
+          {() => null}
+        </Loaded>
+      </Page>
+    );
   return (
     <ReactFlowProvider key={journeyId}>
       <Editor answer={query.data} />

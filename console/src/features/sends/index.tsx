@@ -168,7 +168,8 @@ function SendTable({ rows, loading, onOpen, connectionName }: { rows: Send[]; lo
       rowKey="effect_id"
       loading={loading}
       dataSource={rows}
-      minWidth={1080}
+      label={t("title")}
+      minWidth={780}
       columns={[
         {
           title: t("columns.person"),
@@ -197,14 +198,22 @@ function SendTable({ rows, loading, onOpen, connectionName }: { rows: Send[]; lo
             </button>
           ),
         },
-        { title: t("columns.journey"), key: "journey", render: (_, send) => (send.journey ? <Link to={`/journeys/${send.journey.journey_id}${send.node_id ? `?node=${send.node_id}` : ""}`}>{send.journey.name}</Link> : "–") },
-        { title: t("columns.connection"), key: "connection", render: (_, send) => connectionName(send.connection) },
+        {
+          title: t("columns.journey"),
+          key: "journey",
+          render: (_, send) => (
+            <span>
+              {send.journey ? <Link to={`/journeys/${send.journey.journey_id}${send.node_id ? `?node=${send.node_id}` : ""}`}>{send.journey.name}</Link> : "–"}
+              <small className="faint">{connectionName(send.connection)}</small>
+            </span>
+          ),
+        },
         {
           title: t("columns.seen"),
           key: "seen",
           render: (_, send) => (send.read_at ? t("seen.read", { at: ago(send.read_at) }) : send.delivered_at ? t("seen.delivered") : "–"),
         },
-        { title: t("columns.created"), key: "created", render: (_, send) => <span className="number">{at(send.created_at, "MM-DD HH:mm:ss")}</span> },
+        { title: t("columns.created"), key: "created", render: (_, send) => <span className="number nowrap" title={at(send.created_at, "YYYY-MM-DD HH:mm:ss")}>{at(send.created_at, "MM-DD HH:mm")}</span> },
       ]}
     />
   );

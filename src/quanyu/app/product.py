@@ -16,6 +16,7 @@ from quanyu.events.api import Events
 from quanyu.events.contracts import EVENT_SCHEMA
 from quanyu.events.reconcile import Reconciliation
 from quanyu.identity.api import Identity
+from quanyu.imports.api import Imports
 from quanyu.journeys.api import Journeys
 from quanyu.kernel.clock import Clock, SystemClock
 from quanyu.kernel.ids import Ids, SystemIds
@@ -51,6 +52,7 @@ class Product:
     profiles: Profiles
     audiences: Audiences
     commerce: Commerce
+    imports: Imports
     promotions: Promotions
     messaging: Messaging
     analytics: Analytics
@@ -115,6 +117,18 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
     )
     # Profiles lie below audiences and learn from them who belongs to a condition tree.
     profiles.evaluate = lambda tree, scope: audiences.evaluate(audiences.check(tree, scope), clock.now(), scope)
+    imports = Imports(
+        state,
+        vault,
+        clock,
+        ids,
+        access.brands,
+        events,
+        commerce,
+        access.audit,
+        folder / "imports",
+        most_bytes=settings.max_import_bytes,
+    )
     promotions = Promotions(state, clock, ids, identity, record_events, access.audit)
     messaging = Messaging(
         state,
@@ -169,6 +183,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         profiles,
         audiences,
         commerce,
+        imports,
         promotions,
         messaging,
         analytics,

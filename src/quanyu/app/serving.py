@@ -20,6 +20,7 @@ from quanyu.app.product import Product
 from quanyu.audiences.routes import router as audiences_router
 from quanyu.commerce.routes import router as commerce_router
 from quanyu.consent.routes import router as consent_router
+from quanyu.events.contracts import Backlog
 from quanyu.events.routes import router as events_router
 from quanyu.events.routes_quarantine import router as quarantine_router
 from quanyu.http.server import build, document
@@ -27,8 +28,9 @@ from quanyu.http.static import CONSOLE
 from quanyu.http.system import Condition
 from quanyu.http.system import router as system_router
 from quanyu.identity.routes import router as identity_router
+from quanyu.imports.routes import router as imports_router
 from quanyu.journeys.routes import router as journeys_router
-from quanyu.kernel.errors import QuanyuError
+from quanyu.kernel.errors import QuanyuError, Unavailable
 from quanyu.messaging.routes import router as messaging_router
 from quanyu.profiles.routes import PersonParts
 from quanyu.profiles.routes import router as profiles_router
@@ -39,6 +41,7 @@ from quanyu.storage.schema import worker_beat
 _ALIVE = timedelta(seconds=30)
 BACKLOG = Gauge("quanyu_backlog_events", "Events in the log that no micro-batch has taken yet")
 BACKLOG_AGE = Gauge("quanyu_backlog_age_seconds", "Age of the oldest of them")
+STATE_UP = Gauge("quanyu_state_up", "Whether the state store could be read just now")
 BOOKS_WRONG = Gauge("quanyu_books_discrepancies", "Hours of a source whose books do not fit what the stores hold")
 BOOKS_AGE = Gauge("quanyu_books_checked_age_seconds", "Time since the books were last recounted; -1 before that")
 
@@ -55,9 +58,15 @@ def web(product: Product) -> FastAPI:
         product.events.close()
 
     def before_metrics() -> None:
-        now = _condition(product)
-        BACKLOG.set(now.backlog_events)
-        BACKLOG_AGE.set(now.lag_seconds)
+        backlog = product.events.backlog()
+        BACKLOG.set(backlog.events)
+        BACKLOG_AGE.set(_age(product, backlog))
+        try:
+            now = _condition(product)
+        except Unavailable:  # the log is still there to be looked at: that is when its backlog matters
+            STATE_UP.set(0)
+            return
+        STATE_UP.set(1)
         BOOKS_WRONG.set(now.books_wrong)
         checked = now.books_checked_at
         BOOKS_AGE.set((product.clock.now() - checked).total_seconds() if checked else -1)
@@ -110,6 +119,7 @@ def _routers(product: Product, demo: bool) -> list[APIRouter]:
         journeys_router(product.journeys, guard, product.profiles),
         messaging_router(product.messaging, guard),
         promotions_router(product.promotions, guard),
+        imports_router(product.imports, guard),
         events_router(product.events, product.reconciliation, guard, audit, product.state),
         quarantine_router(product.events, guard, audit, product.state),
         system_router(guard, settings, __version__, lambda: _condition(product)),
@@ -151,14 +161,13 @@ def _condition(product: Product) -> Condition:
         beat = tx.execute(sa.select(sa.func.max(worker_beat.c.at, type_=worker_beat.c.at.type))).scalar_one_or_none()
     now = product.clock.now()
     rows, size = product.history.size("events")
-    oldest = backlog.oldest_at
     books = product.reconciliation.health()
     return Condition(
         alive=beat is not None and now - beat < _ALIVE,
         last_beat_at=beat,
         backlog_events=backlog.events,
         backlog_bytes=backlog.bytes,
-        lag_seconds=max(0.0, now.timestamp() - oldest / 1e6) if oldest else 0.0,
+        lag_seconds=_age(product, backlog),
         state=product.state.dialect,
         history_rows=rows,
         history_bytes=size,
@@ -166,6 +175,11 @@ def _condition(product: Product) -> Condition:
         books_counted=books.counted,
         books_wrong=books.wrong,
     )
+
+
+def _age(product: Product, backlog: Backlog) -> float:
+    """How long the oldest waiting event has waited, in seconds."""
+    return max(0.0, product.clock.now().timestamp() - backlog.oldest_at / 1e6) if backlog.oldest_at else 0.0
 
 
 def _state_check(product: Product) -> str | None:

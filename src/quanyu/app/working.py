@@ -53,6 +53,8 @@ def lanes(product: Product) -> list[Lane]:
     batches = pipeline(product, helped=True)
     product.vault.prepare(0, ("log",))
 
+    importing = product.imports.runner(f"{socket.gethostname()}:{os.getpid()}:{product.ids.code(8)}")
+
     def beat() -> bool:
         name = f"{socket.gethostname()}:{os.getpid()}"
         with product.state.write() as tx:
@@ -78,6 +80,7 @@ def lanes(product: Product) -> list[Lane]:
         Lane("tell", tell, 0.25),
         Lane("audiences", audiences, 5.0),
         Lane("upkeep", Upkeep(product.history, EVENTS, product.clock).step, 5.0),
+        Lane("imports", importing.step, 0.5),
         Lane("beat", beat, 5.0),
     ]
 

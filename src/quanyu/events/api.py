@@ -18,21 +18,26 @@ import sqlalchemy as sa
 
 from quanyu.access.api import Brand, Brands
 from quanyu.access.contracts import Caller, Scope
-from quanyu.events import books, errors, openapi, quarantine, recorded, replacing
+from quanyu.events import books, errors, openapi, quarantine, recorded, refusals, replacing
+from quanyu.events.checks import reason_label
 from quanyu.events.collector import Collector
 from quanyu.events.contracts import Backlog, Batch, Frame, FrameHeader, NativeEvent, Position, RefusedRow, Source
 from quanyu.events.decode import Decoder
 from quanyu.events.disk import Disk
 from quanyu.events.keys import KeyIndex, keys_of
 from quanyu.events.log import LogWriter
+from quanyu.events.personal import mask
+from quanyu.events.plans import Plans, note_violations
 from quanyu.events.protocols import native, refused_rows, sensors
 from quanyu.events.quarantine import Chosen, Held
+from quanyu.events.raws import refuse
 from quanyu.events.reader import LogReader
 from quanyu.events.replays import Replays
 from quanyu.events.rows import Origin
 from quanyu.events.sources import Sources, WriteKeys
 from quanyu.events.views import Replayed, SourceView
 from quanyu.kernel.clock import Clock, micros
+from quanyu.kernel.errors import Unavailable
 from quanyu.kernel.ids import Ids
 from quanyu.kernel.label import Label
 from quanyu.storage.engine import Dimension
@@ -40,7 +45,7 @@ from quanyu.storage.history import History
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
-__all__ = ["Events", "Held", "Replayed", "SourceView"]
+__all__ = ["Events", "Held", "RefusedRow", "Replayed", "SourceView", "mask", "reason_label"]
 
 INTERNAL_NAME = Label("全域平台", "Quanyu itself")
 
@@ -71,6 +76,7 @@ class Events:
         self._log: LogWriter | None = None
         self._reader: LogReader | None = None
         self._backlog_reader: LogReader | None = None
+        self._books_end: dict[str, Position] | None = None
         self._keys: KeyIndex | None = None
         self._lock = threading.RLock()
         self._brand_cache: dict[int, Brand] = {}
@@ -78,6 +84,7 @@ class Events:
         self.find_stored: replacing.Find = lambda _: replacing.NOWHERE
         self.sources = Sources(state, clock, ids)
         self._decoder = Decoder(self._origin, vault.index_many)
+        self.plans = Plans(state, clock, vault.index_many, lambda frames, rows: refuse(frames, self._origin, rows))
         self.replays = Replays(state, vault, clock, ids, self.decode, self._stored_keys, lambda: self.log)
 
     # -------------------------------------------------------------------------------------------------- the log
@@ -163,6 +170,15 @@ class Events:
             header = FrameHeader(now, refused_rows.PROTOCOL, source, len(refused), call)
             recorded.write_payload(tx, self._vault, header, brand_id, refused_rows.encode(refused))
 
+    def refused_rows(self, scope: Scope, call: str, limit: int | None = None) -> list[RefusedRow]:
+        """The refused rows of an import, in the order of its file, opened: the caller's route writes the audit line."""
+        with self._state.read() as tx:
+            return list(refusals.of_call(tx, self._vault, scope.brand_id, call, limit))
+
+    def put_away_refused(self, tx: sa.Connection, brand_id: int, calls: Sequence[str], note: str, by: str) -> int:
+        """Give up what is still held of these imports; how many rows."""
+        return refusals.put_away(tx, brand_id, calls, note, by, self._clock.now())
+
     def recorded_waiting(self) -> int:
         """How many events transactions recorded that the log does not have yet."""
         with self._state.read() as tx:
@@ -189,7 +205,7 @@ class Events:
         if any(frame.header.replays for frame in frames):
             with self._state.read() as tx:
                 frames = quarantine.once(tx, frames)
-        batch = self._decoder.decode(frames)
+        batch = self.plans.judge(self._decoder.decode(frames), frames)
         table = batch.table
         return replace(batch, keys=keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist()))
 
@@ -229,6 +245,7 @@ class Events:
             return False
         quarantine.hold(tx, self._vault, batch.rejected)
         books.write(tx, batch, now)
+        note_violations(tx, batch.violations)
         return True
 
     def note_replaced(self, tx: sa.Connection, table: pa.Table, batch: int) -> pa.Table:
@@ -278,13 +295,16 @@ class Events:
 
     # -------------------------------------------------------------------------------------------------- looking
     def backlog(self) -> Backlog:
-        """What waits in the log."""
+        """What waits in the log. While the state store is away: since the books' end as it was last seen."""
         with self._lock:
             if self._backlog_reader is None:
                 self._backlog_reader = LogReader(self._folder / "log", self._vault.cipher(0, "log"))
-            with self._state.read() as tx:
-                after = books.cursors(tx)
-            return self._backlog_reader.backlog(after)
+            try:
+                self._books_end = self.cursors()
+            except Unavailable:
+                if self._books_end is None:
+                    raise
+            return self._backlog_reader.backlog(self._books_end)
 
     def unbalanced(self) -> list[Any]:
         """Hours whose books do not add up; always none."""

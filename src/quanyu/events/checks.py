@@ -41,6 +41,27 @@ REASONS: dict[str, Label] = {
     "bad_consent": Label("授权信息格式不对", "What is said of consent is not as expected"),
     "not_a_number": Label("含有 NaN 或无穷大", "A number is NaN or infinite"),
     "unforeseen": Label("处理时出错，请反馈给我们", "It could not be processed; please report it"),
+    # a row of a file or table that is imported
+    "row_key_missing": Label("业务主键为空", "The business key is empty"),
+    "row_key_too_long": Label("业务主键超过 200 个字符", "The business key has more than 200 characters"),
+    "row_time_missing": Label("发生时间为空", "The time is empty"),
+    "row_time_unreadable": Label("时间无法识别", "The time cannot be read"),
+    "row_money_unreadable": Label("金额无法识别", "The amount cannot be read"),
+    "row_number_unreadable": Label("数字无法识别", "The number cannot be read"),
+    "row_flag_unreadable": Label("应为是或否", "Neither yes nor no"),
+    "row_value_unknown": Label("取值不在映射里", "The mapping does not translate this value"),
+    "row_value_missing": Label("必填列为空", "A required column is empty"),
+    "row_identifier_missing": Label("没有可用的客户标识", "There is no identifier that can be used"),
+    "row_order_incomplete": Label("同一订单的其他行有错误", "Another row of the same order is refused"),
+    "row_ragged": Label("列数与表头不一致，或不是合法的一行", "Not as many cells as the header, or no valid line"),
+    # the tracking plan
+    "undeclared_event": Label("埋点方案里没有这个事件", "The tracking plan does not name this event"),
+    "wrong_source": Label("这个数据源不应发送该事件", "This source should not send this event"),
+    "undeclared_property": Label("埋点方案里没有这个属性", "The tracking plan does not name this property"),
+    "missing_property": Label("缺少必填属性", "A required property is missing"),
+    "wrong_type": Label("属性类型与埋点方案不符", "A property has another type than planned"),
+    "not_allowed": Label("属性值不在允许范围内", "A property's value is not among the allowed ones"),
+    "out_of_range": Label("数值超出埋点方案的范围", "A number lies outside of the planned range"),
     "control_character": Label("含有空字符", "A text holds a NUL character"),
 }
 

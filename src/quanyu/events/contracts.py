@@ -55,13 +55,15 @@ EVENT_SCHEMA: pa.Schema = pa.schema(
 
 # Only while a micro-batch is in memory. `traits` is a JSON object of operations, in clear:
 # {"set": {…}, "set_once": {…}, "increment": {…}, "append": {…}, "unset": […], "delete": true,
-#  "unbind": [{"namespace": …, "value": …}]}
+#  "unbind": [{"namespace": …, "value": …}], "tags": [{"group": …, "name": …}]}
+# `replaces` is the id of an event of the same source that this one corrects (`replacing`).
 BATCH_SCHEMA: pa.Schema = pa.schema(
     [
         *EVENT_SCHEMA,
         pa.field("brand_id", pa.int64()),
         pa.field("raw_identifiers", pa.list_(IDENTIFIER)),
         pa.field("traits", pa.string()),
+        pa.field("replaces", pa.string()),
     ]
 )
 
@@ -214,6 +216,8 @@ class NativeIdentifier(msgspec.Struct, frozen=True):
 class NativeEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An event that the product itself, or a connector, records. `occurred_at` is an instant or microseconds UTC.
 
+    `replaces` names the event of the same source that this one corrects: nobody counts that one any more.
+
     `event_id` is the idempotency key: recording it twice for one source stores it once. `traits` are operations
     as in `BATCH_SCHEMA`; `consent` is a list of {purpose, channel, status, notice_version, evidence}.
     """
@@ -235,6 +239,17 @@ class NativeEvent(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     properties: Mapping[str, Any] = msgspec.field(default_factory=dict)
     traits: Mapping[str, Any] = msgspec.field(default_factory=dict)
     consent: tuple[Mapping[str, Any], ...] = ()
+    replaces: str | None = None
+
+
+class RefusedRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row of a file or table (numbered from 0) that is no event: why, in which column, and all that it holds."""
+
+    row: int
+    reason: str
+    column: str
+    value: str
+    raw: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +287,8 @@ class Batch:
     ended: Mapping[str, Position]
     duplicates: Mapping[tuple[str, int], int] = field(default_factory=dict)
     keys: Any = None
+    # What broke the tracking plan: (brand, source, event, property, reason, rule, hour) -> (count, masked example).
+    violations: Mapping[tuple[int, str, str, str, str, str, int], tuple[int, str]] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:

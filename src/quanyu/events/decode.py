@@ -13,7 +13,7 @@ from quanyu.events.bodies import BadEncoding
 from quanyu.events.checks import Refused
 from quanyu.events.contracts import BATCH_SCHEMA, Batch, Frame, Position, Rejected
 from quanyu.events.personal import Hasher, clean, mask
-from quanyu.events.protocols import native, segment, segment_calls, sensors, sensors_messages
+from quanyu.events.protocols import native, refused_rows, segment, segment_calls, sensors, sensors_messages
 from quanyu.events.rows import Draft, Origin, Rows, hour_of
 from quanyu.kernel.ids import stable_id
 
@@ -24,6 +24,7 @@ _DRAFTS = {
     segment.PROTOCOL: segment_calls.drafts,
     sensors.PROTOCOL: sensors_messages.drafts,
     native.PROTOCOL: native.drafts,
+    refused_rows.PROTOCOL: refused_rows.drafts,
 }
 
 

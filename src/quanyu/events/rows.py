@@ -63,6 +63,7 @@ class Draft:
     amount: int | None = None
     currency: str | None = None
     consent: str | None = None
+    replaces: str | None = None
 
 
 _PLAIN = (
@@ -81,6 +82,7 @@ _PLAIN = (
     "effect_id",
     "session_id",
     "order_id",
+    "replaces",
 )
 _values_of = attrgetter(*_PLAIN[1:])
 

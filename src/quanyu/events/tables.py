@@ -226,5 +226,8 @@ replacement = sa.Table(
     sa.Column("event_id", sa.Text, primary_key=True),
     sa.Column("replaced_by", sa.Text, nullable=False),
     sa.Column("batch", sa.BigInteger, nullable=False, index=True),
+    # Where the replaced event lies and whose it is; null while it is not stored (it may wait in quarantine).
+    sa.Column("day", sa.Text, nullable=True),
+    sa.Column("anchor_id", sa.BigInteger, nullable=True),
     sqlite_with_rowid=False,
 )

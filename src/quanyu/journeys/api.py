@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from quanyu.access.api import Audit
@@ -84,6 +85,8 @@ class Journeys:
             for name in ("person_id", "anchor_id"):
                 column = pa.array(getattr(resolved, name), pa.int64())
                 batch = batch.set_column(batch.column_names.index(name), name, column)
+        if "replaces" in batch.column_names:  # what is said anew of an old order is nothing that happens now
+            batch = batch.filter(pc.is_null(batch.column("replaces")))
         return matching.on_events(tx, self._plans, batch, self._clock.now())
 
     def follow_news(self, limit: int = 500) -> int:

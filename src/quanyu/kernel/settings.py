@@ -78,6 +78,12 @@ SETTINGS: tuple[Setting, ...] = (
         Label("采集请求体上限（字节，解压后）", "Largest collector body in bytes, after decompression"),
     ),
     Setting(
+        "max_import_bytes",
+        int,
+        200_000_000,
+        Label("导入文件大小上限（字节）", "Largest file to import in bytes"),
+    ),
+    Setting(
         "allow_private_urls",
         bool,
         False,

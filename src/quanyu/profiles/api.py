@@ -37,16 +37,21 @@ from quanyu.profiles.contracts import (
     trait_label,
 )
 from quanyu.profiles.errors import cursor_malformed, trait_not_found
+from quanyu.profiles.recounting import Recount
 from quanyu.profiles.traits import Change, parse
 from quanyu.storage.bulk import rows
 from quanyu.storage.outbox import publish
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
-__all__ = ["Profiles"]
+__all__ = ["Profiles", "Recount"]
 
 _NEWS = 1000
 Evaluate = Callable[[Mapping[str, Any], Scope], BitMap]
+
+
+def _nothing_replaced(tx: sa.Connection, batch: pa.Table) -> int:  # noqa: ARG001
+    return 0
 
 
 def _no_stores(_: Scope) -> Mapping[str, Label]:
@@ -72,12 +77,14 @@ class Profiles:
         made_sources: Callable[[], set[str]] = set,
         store_names: Callable[[Scope], Mapping[str, Label]] = _no_stores,
         evaluate: Evaluate | None = None,
+        recount: Callable[[sa.Connection, pa.Table], int] = _nothing_replaced,
     ) -> None:
         self.state = state
         self.identity = identity
         self.made_sources = made_sources
         self.store_names = store_names
         self.evaluate = evaluate
+        self._recount = recount
         self._vault = vault
         self._clock = clock
         self._ids = ids
@@ -88,6 +95,7 @@ class Profiles:
         """Take in a resolved micro-batch: traits, totals, home stores and owners."""
         homes = self._take_traits(tx, batch, resolved)
         stats.add(tx, batch, resolved.anchor_id)
+        self._recount(tx, batch)
         homes += _implied_homes(batch, resolved)
         self.identity.set_homes(tx, homes)
 

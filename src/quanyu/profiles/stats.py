@@ -42,6 +42,8 @@ def add(tx: sa.Connection, batch: pa.Table, anchor_id: I64) -> None:
     amount = batch.column("amount").fill_null(0).to_numpy()
     brand = batch.column("brand_id").to_numpy()
     known = anchor_id > 0
+    if "replaced" in batch.column_names:
+        known &= ~batch.column("replaced").to_numpy()
     numbers, place = np.unique(anchor_id[known], return_inverse=True)
     if numbers.size == 0:
         return
@@ -73,6 +75,16 @@ def add(tx: sa.Connection, batch: pa.Table, anchor_id: I64) -> None:
             )
         ],
     )
+
+
+def write_anew(tx: sa.Connection, events: pa.Table, anchors: I64, brand_id: int) -> None:
+    """Set the totals of `anchors` to what `events` (all of theirs that count) say, whatever was there before."""
+    given = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in anchors.tolist()])
+    tx.execute(
+        sa.delete(identifier_stat).where(identifier_stat.c.identifier_id.in_(sa.select(given.c.identifier_id)))
+    )
+    brand = pa.array(np.full(events.num_rows, brand_id, np.int64))
+    add(tx, events.append_column("brand_id", brand), events.column("anchor_id").to_numpy())
 
 
 def _seen(tx: sa.Connection, numbers: I64) -> I64:

@@ -46,12 +46,15 @@ def put(tx: sa.Connection, table: str, data: pa.Table, at: datetime) -> int:
 def waiting(state: State, after: int = -1) -> Iterator[tuple[int, pa.Table]]:
     """Batches that history has yet to take, with a number above `after`, in order."""
     with state.read() as tx:
-        for row in tx.execute(
-            sa.select(handover.c.batch_id, handover.c.data)
-            .where(handover.c.batch_id > after)
-            .order_by(handover.c.batch_id)
-        ):
-            yield row.batch_id, pa.ipc.open_stream(row.data).read_all()
+        yield from waiting_in(tx, after)
+
+
+def waiting_in(tx: sa.Connection, after: int = -1) -> Iterator[tuple[int, pa.Table]]:
+    """`waiting` as a transaction sees it, its own rows included."""
+    for row in tx.execute(
+        sa.select(handover.c.batch_id, handover.c.data).where(handover.c.batch_id > after).order_by(handover.c.batch_id)
+    ):
+        yield row.batch_id, pa.ipc.open_stream(row.data).read_all()
 
 
 def deliver(

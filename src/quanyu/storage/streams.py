@@ -122,8 +122,19 @@ class Part:
 class EventStreams:
     """The streams of a history. Thread-safe; parts are read when a question first needs their day."""
 
-    def __init__(self, history: History, moved: Dimension | None = None, most_rows: int = _MOST_ROWS) -> None:
+    def __init__(
+        self,
+        history: History,
+        moved: Dimension | None = None,
+        most_rows: int = _MOST_ROWS,
+        *,
+        replaced: Dimension | None = None,
+    ) -> None:
+        """`replaced` names the events (`source`, `event_id`, `day`) that nobody counts."""
         self._history = history
+        self._replaced = replaced
+        self._gone: dict[str, frozenset[tuple[str, str]]] = {}
+        self._gone_token = ""
         self._moved = moved
         self._most_rows = most_rows
         self._lock = threading.RLock()
@@ -183,8 +194,9 @@ class EventStreams:
     # ---------------------------------------------------------------------------------------------------- inside
     def _follow(self) -> None:
         version = self._history.version(EVENTS)
-        if version == self._version:
+        if version == self._version and (self._replaced is None or self._replaced.token() == self._gone_token):
             return
+        self._follow_replaced()
         snapshot = self._history.snapshot(EVENTS)
         self._fits = snapshot.rows <= self._most_rows
         self._days = _by_day(snapshot) if self._fits else {}
@@ -197,6 +209,19 @@ class EventStreams:
             else:
                 del self._parts[day]
 
+    def _follow_replaced(self) -> None:
+        """Forget the parts of days of which an event was replaced since."""
+        if self._replaced is None or self._replaced.token() == self._gone_token:
+            return
+        self._gone_token = self._replaced.token()
+        gone: dict[str, set[tuple[str, str]]] = {}
+        for row in self._replaced.read().to_pylist():
+            gone.setdefault(row["day"], set()).add((row["source"], row["event_id"]))
+        for day, events in gone.items():
+            if self._gone.get(day, frozenset()) != frozenset(events):
+                self._parts.pop(day, None)
+        self._gone = {day: frozenset(events) for day, events in gone.items()}
+
     def _load(self, day: str) -> list[Part]:
         parts = self._parts.setdefault(day, [])
         known = {file for part in parts for file in part.files}
@@ -206,7 +231,7 @@ class EventStreams:
             if len(parts) > _MOST_PARTS:  # many small appends: one part is quicker to walk than dozens
                 small = [part for part in parts if part.rows < _SMALL_FILE]
                 if len(small) > 1:
-                    merged = _part(day, tuple(file for part in small for file in part.files))
+                    merged = _part(day, tuple(file for part in small for file in part.files), self._gone.get(day))
                     parts[:] = [part for part in parts if part not in small] + [merged]
         return parts
 
@@ -214,7 +239,7 @@ class EventStreams:
         sizes = {file: Path(file).stat().st_size for file in files}
         small = tuple(file for file in files if sizes[file] < 1_000_000)
         groups = [(file,) for file in files if sizes[file] >= 1_000_000] + ([small] if small else [])
-        made = [_part(day, group) for group in groups]
+        made = [_part(day, group, self._gone.get(day)) for group in groups]
         for part in made:
             self._note_holders(*part.holders)
         return iter(made)
@@ -259,15 +284,21 @@ def _read(files: Sequence[str], columns: Sequence[str]) -> pa.Table:
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables)
 
 
-def _part(day: str, files: tuple[str, ...]) -> Part:
+def _part(day: str, files: tuple[str, ...], gone: frozenset[tuple[str, str]] | None = None) -> Part:
+    """The stream of a day's files; rows of events in `gone` (source, event_id) have no place in its order."""
     table = _read(files, ["brand", "name", "anchor_id", "person_id", "occurred_at", "amount"])
     brand, name = (_encoded(table.column(column)) for column in ("brand", "name"))
     code = brand.indices.to_numpy().astype(np.int64) * len(name.dictionary) + name.indices.to_numpy()
     anchor = table.column("anchor_id").to_numpy().astype(np.uint32)
     person = table.column("person_id").to_numpy().astype(np.uint32)
     at = table.column("occurred_at").to_numpy()
-    in_order = bool(np.all(code[1:] >= code[:-1]))
-    order = slice(None) if in_order else np.argsort(code, kind="stable")
+    kept = _kept(files, gone) if gone else None
+    in_order = kept is None and bool(np.all(code[1:] >= code[:-1]))
+    order: slice | I64 = slice(None)
+    if kept is not None:
+        order = kept[np.argsort(code[kept], kind="stable")]
+    elif not in_order:
+        order = np.argsort(code, kind="stable").astype(np.int64)
     code = code[order]
     amounts = table.column("amount").combine_chunks()
     has_amount = pc.is_valid(amounts).to_numpy(zero_copy_only=False)[order]
@@ -294,6 +325,18 @@ def _part(day: str, files: tuple[str, ...]) -> Part:
         (distinct, people),
         not bool(np.any((anchor == 0) & (person > 0))),
     )
+
+
+def _kept(files: tuple[str, ...], gone: frozenset[tuple[str, str]]) -> I64:
+    """The rows of the files that are not among the events in `gone`."""
+    table = _read(files, ["source", "event_id"])
+    ids = pa.array([event_id for _, event_id in gone])
+    suspects = np.flatnonzero(pc.is_in(table.column("event_id"), ids).to_numpy())
+    named = table.take(pa.array(suspects)).to_pylist()
+    lost = [at for at, row in zip(suspects.tolist(), named, strict=True) if (row["source"], row["event_id"]) in gone]
+    kept = np.ones(table.num_rows, bool)
+    kept[lost] = False
+    return np.flatnonzero(kept)
 
 
 def _property(document: str | None, key: str) -> str | None:

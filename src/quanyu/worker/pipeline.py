@@ -20,6 +20,8 @@ from quanyu.events.contracts import EVENT_SCHEMA
 from quanyu.identity.api import Identity
 from quanyu.identity.contracts import Resolved
 from quanyu.kernel.clock import Clock
+from quanyu.kernel.errors import Unavailable
+from quanyu.kernel.label import Label
 from quanyu.storage import handover
 from quanyu.storage.history import History
 from quanyu.storage.lease import Lease
@@ -39,7 +41,10 @@ class TakesPart(Protocol):
     """A context that lives on events."""
 
     def __call__(self, tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> object:
-        """Take its part of a resolved batch (`BATCH_SCHEMA`, people filled in), inside the batch's transaction."""
+        """Take its part of a resolved batch, inside the batch's transaction.
+
+        `batch` has `BATCH_SCHEMA`, people filled in, and `replaced`: true for an event that another one corrects.
+        """
         ...
 
 
@@ -107,9 +112,11 @@ class Pipeline:
             return None
         resolved = self._identity.resolve(tx, table)
         table = _with_people(table, resolved)
+        number = handover.put(tx, EVENTS, table.select(EVENT_SCHEMA.names).cast(EVENT_SCHEMA), self._clock.now())
+        table = self._events.note_replaced(tx, table, number)
         for part in self._parts:
             part(tx, table, resolved)
-        return handover.put(tx, EVENTS, table.select(EVENT_SCHEMA.names).cast(EVENT_SCHEMA), self._clock.now())
+        return number
 
     def deliver(self) -> bool:
         """Hand committed rows to history; whether there were any. For the process that holds the lease."""
@@ -122,11 +129,20 @@ class Pipeline:
         return delivered > 0
 
     def drain(self, progress: Callable[[int], None] = lambda _: None) -> int:
-        """Work until the log is empty and history has everything; the number of events stored."""
-        stored, before = 0, 0
+        """Work until the log is empty and history has everything; the number of events stored.
+
+        Raises Unavailable when it is another worker's turn: the log is then that worker's to empty.
+        """
+        stored, before = 0, self.taken
         while self.step():
             progress(self.taken - before)
             before = self.taken
+        if not self._lease.acquire():
+            raise Unavailable(
+                "worker_busy",
+                Label("另一个后台进程正在入库", "Another worker is storing events"),
+                detail=Label("数据已写入日志，由它入库", "What was sent is in the log; that worker stores it"),
+            )
         while done := handover.deliver(self._state, self._history, APP, EVENTS):
             stored += done
         return stored

@@ -95,6 +95,7 @@ def _draft(event: NativeEvent, origin: Origin) -> Draft:
         amount=event.amount,
         currency=event.currency or (origin.currency if event.amount is not None or event.items else None),
         consent=_encoder.encode(event.consent).decode() if event.consent else None,
+        replaces=event.replaces,
     )
 
 

@@ -1,0 +1,1 @@
+"""Imports: a brand's files and tables become events, people, products and stores by a mapping that operators save."""

@@ -1,0 +1,101 @@
+"""What can go wrong with imports, in words that say how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from quanyu.kernel.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
+from quanyu.kernel.label import Label, same
+
+
+def mapping_invalid(problems: Sequence[tuple[str, str]]) -> Invalid:
+    """A document is no mapping."""
+    return Invalid(
+        "mapping_invalid",
+        Label("映射有错误", "The mapping has mistakes"),
+        detail=same("; ".join(f"{field}: {why}" for field, why in problems[:5])),
+        fields=tuple(FieldError(field, same(why)) for field, why in problems),
+    )
+
+
+def columns_missing(columns: Sequence[str], there: Sequence[str]) -> Invalid:
+    """A mapping names columns that the table does not have."""
+    return Invalid(
+        "import_columns_missing",
+        Label("文件缺少映射要用的列", "The file lacks columns that the mapping names"),
+        detail=Label(
+            f"缺少：{'、'.join(columns)}；文件里有：{'、'.join(there[:40])}",
+            f"Missing: {', '.join(columns)}; the file has: {', '.join(there[:40])}",
+        ),
+        fields=tuple(
+            FieldError(column, Label("文件里没有这一列", "The file has no such column")) for column in columns
+        ),
+    )
+
+
+def file_unreadable(why: Label) -> Invalid:
+    """The bytes cannot be read as a table."""
+    return Invalid("import_file_unreadable", Label("文件无法读取", "The file cannot be read"), detail=why)
+
+
+def file_too_large(limit: int) -> TooLarge:
+    """The file is larger than is taken."""
+    return TooLarge(
+        "import_file_too_large",
+        Label("文件过大", "The file is too large"),
+        detail=Label(
+            f"上限 {limit // 1_000_000} MB；请拆分，或用监视文件夹、对象存储导入",
+            f"At most {limit // 1_000_000} MB; split it, or use a watched folder or object storage",
+        ),
+    )
+
+
+def file_not_found(file_id: str) -> NotFound:
+    """No such file."""
+    return NotFound(
+        "import_file_not_found",
+        Label("没有这个文件", "There is no such file"),
+        detail=Label(
+            f"{file_id} 不存在或已过期删除，请重新上传", f"{file_id} is not there or has expired; upload it again"
+        ),
+    )
+
+
+def mapping_not_found(mapping_id: str) -> NotFound:
+    """No such mapping."""
+    return NotFound("mapping_not_found", Label("没有这个映射", "There is no such mapping"), detail=same(mapping_id))
+
+
+def job_not_found(job_id: str) -> NotFound:
+    """No such job."""
+    return NotFound("import_not_found", Label("没有这次导入", "There is no such import"), detail=same(job_id))
+
+
+def job_over(status: str) -> Conflict:
+    """The job has ended."""
+    return Conflict(
+        "import_over",
+        Label("这次导入已经结束", "This import has ended"),
+        detail=Label(f"状态：{status}", f"Its state is {status}"),
+    )
+
+
+def mapping_stale(version: int) -> Conflict:
+    """Somebody saved another version."""
+    return Conflict(
+        "mapping_stale",
+        Label("映射已被他人修改", "Somebody else changed the mapping"),
+        detail=Label(f"最新版本是 {version}，请刷新后再改", f"The newest version is {version}; reload it"),
+    )
+
+
+def too_many_bad_rows(bad: int, rows: int, limit: int) -> Invalid:
+    """So many rows are refused that the mapping is the likely cause."""
+    return Invalid(
+        "import_too_many_bad_rows",
+        Label("错误行过多，没有导入任何数据", "Too many rows are refused; nothing was imported"),
+        detail=Label(
+            f"{rows:,} 行里有 {bad:,} 行出错，上限 {limit:,} 行；请检查映射",
+            f"{bad:,} of {rows:,} rows are refused, at most {limit:,} may be; check the mapping",
+        ),
+    )

@@ -176,7 +176,8 @@ class History:
         with self._lock:
             table = self._open(name)
             table.create_checkpoint()
-            for path in (*log.glob(f"{table.version():020d}.checkpoint*.parquet"), log / "_last_checkpoint", log):
+            # `_last_checkpoint` is a hint, and is not there when another process made this checkpoint just now.
+            for path in (*log.glob(f"{table.version():020d}.checkpoint*.parquet"), *log.glob("_last_checkpoint"), log):
                 delta_log.sync(path)
             table.cleanup_metadata()
 

@@ -195,6 +195,31 @@ def replay_ended(status: str) -> Conflict:
     )
 
 
+def plan_invalid(why: str) -> Invalid:
+    """A tracking plan cannot be read or contradicts itself; `why` names the place."""
+    return Invalid(
+        "plan_invalid", Label("埋点方案有误", "The tracking plan is not valid"), detail=Label(f"请修改：{why}", why)
+    )
+
+
+def plan_changed(version: int) -> Conflict:
+    """Somebody published another version since this one was opened."""
+    return Conflict(
+        "plan_changed",
+        Label("埋点方案已被他人更新", "The tracking plan was changed meanwhile"),
+        detail=Label(f"当前为第 {version} 版，请重新打开后再改", f"It is at version {version}; open it again"),
+    )
+
+
+def plan_version_not_found(version: int) -> NotFound:
+    """The brand's plan has no such version."""
+    return NotFound(
+        "plan_version_not_found",
+        Label("没有这个版本", "There is no such version"),
+        detail=Label(f"第 {version} 版", f"Version {version}"),
+    )
+
+
 def table_refused(detail: Label) -> Invalid:
     """A table handed in by a connector lacks a column or has one of a wrong type."""
     return Invalid("table_refused", Label("表结构不符合要求", "The table's columns are not as asked"), detail=detail)

@@ -234,6 +234,8 @@ class _Reader:
 def _surroundings(raw: bytes) -> _Surroundings:
     if not raw or raw == b"null":
         return _Surroundings()
+    if b"\\u0000" in raw:
+        raise Refused("control_character", "context")
     try:
         context = _context.decode(raw)
     except msgspec.ValidationError as error:

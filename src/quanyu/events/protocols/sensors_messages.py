@@ -54,6 +54,7 @@ class _Message(msgspec.Struct, rename={"track_id": "_track_id", "flush_time": "_
     time_free: Any = None
     track_id: Any = None
     flush_time: Any = None
+    lib: Any = None
     properties: msgspec.Raw = _NO_RAW
 
 
@@ -101,7 +102,8 @@ def _draft(message: _Message, origin: Origin) -> Draft:
         raise Refused("control_character", "properties")
     known = Known(properties)
     draft = Draft(_event_id(message, properties), "", _time(message, origin.received_at))
-    draft.channel = LIBRARY_CHANNELS.get(str(known.get("library")))
+    library = known.get("library") or (message.lib.get("$lib") if isinstance(message.lib, dict) else None)
+    draft.channel = LIBRARY_CHANNELS.get(str(library))
     if kind in _ITEMS:
         draft.name = _ITEMS[kind]
         item = {"item_type": text(message.item_type, "item_type"), "item_id": text(message.item_id, "item_id")}

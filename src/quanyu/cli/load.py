@@ -19,6 +19,9 @@ from quanyu.kernel.settings import Settings
 from quanyu.sdk.connector import Feed
 from quanyu.storage import migrate
 
+_PATIENCE = 60.0  # seconds in which a worker must take something from the log
+_LOOK = 0.5
+
 
 def load_connector(
     settings: Settings, name: str, *, brand: str | None, folder: Path | None, shift_weeks: int, out: Console
@@ -48,24 +51,33 @@ def load_connector(
         product.close()
 
 
-def take_in(product: Product, scope: Scope, feeds: Iterable[Feed], out: Console) -> int:
-    """Take in feeds and process them to the end, with progress; how many events were new."""
+def take_in(product: Product, scope: Scope, feeds: Iterable[Feed], out: Console, *, patience: float = _PATIENCE) -> int:
+    """Take in feeds and process them to the end, with progress; how many events were new.
+
+    A worker that runs already does the processing; then this waits until it has. Raises Unavailable when that worker
+    takes nothing from the log for `patience` seconds.
+    """
     product.vault.prepare(0, ("log",))
     product.vault.prepare(scope.brand_id)
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
     )
-    events = 0
+    events, before, sources = 0, _stored(product, scope), set()
     with bar:
         for feed in feeds:
             task = bar.add_task(f"{feed.title.zh} · {feed.title.en}", total=feed.rows)
             events += _read(product, scope, feed, functools.partial(bar.advance, task))
+            if feed.source:
+                sources.add(feed.source.key)
         task = bar.add_task("识别与入库 · Resolving and storing", total=events)
-        batches = pipeline(product)
-        _wait_for_turn(batches.acquire)
-        stored = batches.drain(lambda rows: bar.advance(task, rows))
+        _process(product, sources, functools.partial(bar.advance, task), out, patience)
         bar.update(task, completed=events)
-    return stored
+    after = _stored(product, scope)
+    return sum(after[source] - before.get(source, 0) for source in sources)
+
+
+def _stored(product: Product, scope: Scope) -> dict[str, int]:
+    return {view.source.source: view.stored for view in product.events.list_sources(scope)}
 
 
 def _read(product: Product, scope: Scope, feed: Feed, advance: Callable[[float], None]) -> int:
@@ -92,14 +104,34 @@ def _read(product: Product, scope: Scope, feed: Feed, advance: Callable[[float],
     return events
 
 
-def _wait_for_turn(acquire: Callable[[], bool]) -> None:
-    """A worker that runs already does the work as well; then there is only to wait for it."""
-    limit = time.monotonic() + 20
-    while not acquire():
-        if time.monotonic() > limit:
+def _process(
+    product: Product, sources: set[str], advance: Callable[[float], None], out: Console, patience: float
+) -> None:
+    """Empty the log, or wait until the worker whose turn it is has stored what `sources` sent."""
+    batches, waiting, moved_at = pipeline(product), None, time.monotonic()
+    while not batches.acquire():
+        pending = product.events.backlog().by_source
+        left = sum(pending.get(source, 0) for source in sources)
+        if waiting is None:
+            out.print("由运行中的后台进程入库，等待完成 · A worker is running and stores them; waiting")
+        elif left < waiting:
+            advance(waiting - left)
+        if left != waiting:
+            waiting, moved_at = left, time.monotonic()
+        if not left:
+            return
+        if time.monotonic() - moved_at > patience:
             raise Unavailable(
-                "worker_busy",
-                Label("后台进程正在处理", "A worker is processing already"),
-                detail=Label("数据已写入日志，将由后台入库", "The data is in the log; that worker stores it"),
+                "worker_stuck",
+                Label("后台进程没有在入库", "The worker stores nothing"),
+                detail=Label(
+                    f"{left:,} 条事件已在日志里，{patience:.0f} 秒没有进展；请看它的日志，或重启 quanyu worker",
+                    f"{left:,} events are safe in the log, none was taken for {patience:.0f} s; see the worker's log, "
+                    "or restart quanyu worker",
+                ),
             )
-        time.sleep(0.5)
+        time.sleep(_LOOK)
+    try:
+        batches.drain(advance)
+    finally:
+        batches.release()

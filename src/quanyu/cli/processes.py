@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import tempfile
 import threading
@@ -9,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from quanyu.app import compose, openapi, start_worker, web
+from quanyu.app import Product, compose, openapi, start_worker, web
 from quanyu.kernel import log
 from quanyu.kernel.settings import Settings
 from quanyu.storage import migrate
@@ -21,6 +22,7 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
     product = compose(settings)
     migrate.upgrade(product.state)
     worker = start_worker(product) if with_worker else None
+    threading.Thread(target=_warm, args=(product,), name="warm", daemon=True).start()
     config = uvicorn.Config(
         web(product),
         host=settings.host,
@@ -37,6 +39,15 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
         if worker:
             worker.stop()
         product.close()
+
+
+def _warm(product: Product) -> None:
+    """Read history into the caches before anybody asks, so that the first overview is as quick as the next."""
+    try:
+        for brand in product.access.brands.list():
+            product.analytics.overview(brand.scope())
+    except Exception:
+        logging.getLogger(__name__).exception("caches_not_warmed")  # nothing is lost: the first question fills them
 
 
 def work(settings: Settings) -> None:

@@ -80,6 +80,11 @@ class Pipeline:
         """Whether it is this pipeline's turn, or has become it."""
         return self._lease.acquire()
 
+    def release(self) -> None:
+        """Give the turn back, so that the next worker need not wait for the lease to end."""
+        self._ready = False
+        self._lease.release()
+
     def step(self) -> bool:
         """One micro-batch; whether there was anything to do."""
         if not self._lease.acquire():

@@ -74,13 +74,24 @@ class Identity:
         unbind (`traits.unbind`) is cut loose first.
         """
         now = micros(self._clock.now())
-        self._unbind(tx, batch, now)
-        return resolve(tx, batch, book=self.book, vault=self._vault, ids=self._ids, now=now, region=self._region)
+        unbound = self._unbind(tx, batch, now)
+        return resolve(
+            tx,
+            batch,
+            book=self.book,
+            vault=self._vault,
+            ids=self._ids,
+            now=now,
+            region=self._region,
+            unbound=unbound,
+        )
 
-    def _unbind(self, tx: sa.Connection, batch: pa.Table, now: int) -> None:
+    def _unbind(self, tx: sa.Connection, batch: pa.Table, now: int) -> dict[tuple[int, str], int]:
+        """Cut loose what is known already; (brand, hash) -> when, also of what the batch brings for the first time."""
+        everything: dict[tuple[int, str], int] = {}
         traits = batch.column("traits")
         if traits.null_count == batch.num_rows:
-            return
+            return everything
         naming = batch.filter(pc.fill_null(pc.match_substring(traits, '"unbind"'), False))
         cut: dict[int, dict[tuple[str, str], int]] = {}
         for row in naming.select(["brand_id", "occurred_at", "traits"]).to_pylist():
@@ -93,6 +104,7 @@ class Identity:
         for brand_id, values in cut.items():
             sequences.lock_people(tx, brand_id)
             hashes = self._vault.index_many(brand_id, values)
+            everything |= {(brand_id, made): at for made, at in zip(hashes, values.values(), strict=True)}
             given = rows(
                 tx,
                 {"hash": sa.Text, "namespace": sa.Text, "at": sa.BigInteger},
@@ -119,6 +131,7 @@ class Identity:
                 .values(unbound_at=given.c.at)
             )
             decisions.settle_around(self._bench(tx, brand_id, now), [row[0] for row in found])
+        return everything
 
     def set_homes(self, tx: sa.Connection, given: Sequence[Home]) -> set[int]:
         """Keep where identifiers say their person belongs; the ids of the people concerned."""

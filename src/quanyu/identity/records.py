@@ -41,6 +41,7 @@ _IDENTIFIER_COLUMNS = (
     "born_at",
     "seen_at",
     "source",
+    "unbound_at",
     "anchored",
     "moved",
 )
@@ -237,6 +238,7 @@ def insert_identifiers(
             first_seen[fresh].tolist(),
             last_seen[fresh].tolist(),
             [sources[i] for i in fresh.tolist()],
+            [at if at >= 0 else None for at in known.unbound_at[fresh].tolist()],
             known.anchored[fresh].tolist(),
             [False] * count,
             strict=True,

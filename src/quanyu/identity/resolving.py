@@ -6,6 +6,7 @@ clusters that new evidence touches are settled again. A batch of known people wr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,20 @@ _PAIR = 1 << 32  # ids are below 2**32, so a pair of them is one integer
 
 
 def resolve(
-    tx: sa.Connection, table: pa.Table, *, book: PolicyBook, vault: Vault, ids: Ids, now: int, region: str = "CN"
+    tx: sa.Connection,
+    table: pa.Table,
+    *,
+    book: PolicyBook,
+    vault: Vault,
+    ids: Ids,
+    now: int,
+    region: str = "CN",
+    unbound: Mapping[tuple[int, str], int] | None = None,
 ) -> Resolved:
-    """The person of every row of `table` (columns as `BATCH_SCHEMA`), writing what is new on the way."""
+    """The person of every row of `table` (columns as `BATCH_SCHEMA`), writing what is new on the way.
+
+    `unbound` says when identifiers, by (brand, hash), were cut loose: for those that begin in this batch.
+    """
     mentions = read(table, book, vault, lambda _: region)
     occurred = table.column("occurred_at").to_numpy()
     count = table.num_rows
@@ -56,6 +68,7 @@ def resolve(
             vault,
             ids,
             now,
+            unbound or {},
         )
         batch.run(person, anchor)
         numbers[own] = batch.known.identifier_id
@@ -97,7 +110,9 @@ class _Batch:
         vault: Vault,
         ids: Ids,
         now: int,
+        unbound: Mapping[tuple[int, str], int],
     ) -> None:
+        self._unbound = unbound
         self._tx = tx
         self._brand_id = brand_id
         self._seen = seen
@@ -116,6 +131,9 @@ class _Batch:
         """Resolve, and fill in `person` and `anchor` of this brand's rows."""
         sequences.lock_people(self._tx, self._brand_id)
         known = self.known = records.look_up(self._tx, self._brand_id, self._seen, self._book)
+        if self._unbound:
+            for i in np.flatnonzero(known.fresh).tolist():
+                known.unbound_at[i] = self._unbound.get((self._brand_id, self._seen[i].hash), -1)
         first_seen = np.full(len(self._seen), np.iinfo(np.int64).max)
         last_seen = np.zeros(len(self._seen), np.int64)
         np.minimum.at(first_seen, self._which, self._at)
@@ -240,7 +258,7 @@ class _Batch:
         nodes.born_at.extend(born[fresh].tolist())
         nodes.fresh.extend([True] * fresh.size)
         nodes.anchored.extend([False] * fresh.size)
-        nodes.unbound_at.extend([-1] * fresh.size)
+        nodes.unbound_at.extend(known.unbound_at[fresh].tolist())
         for column in (nodes.sharing, nodes.person, nodes.cluster, nodes.root):
             column.extend([0] * fresh.size)
 

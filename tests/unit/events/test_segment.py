@@ -68,7 +68,11 @@ def test_a_page_of_the_browser_sdk(world: World, http: httpx.Client) -> None:
     properties = json.loads(row["properties"])
     assert properties["$campaign"] == {"source": "baidu", "name": "c1"}
     assert properties["title"] == "Segment page 标题"
-    assert row["properties"].count('"name"') == 2, "the page's name is not added where it is already"
+    assert properties["$context"] == {
+        name: value for name, value in BROWSER_PAGE["context"].items() if name != "campaign"
+    }
+    members = json.loads(row["properties"], object_pairs_hook=list)
+    assert len(members) == len(properties), "the page's name is not added where it is already"
 
 
 @pytest.mark.parametrize("place", ["traits", "context"])

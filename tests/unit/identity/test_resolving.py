@@ -219,6 +219,23 @@ def test_what_an_event_unbinds_is_cut_loose_until_seen_together_again(identity: 
     assert len(people(state)) == 1
 
 
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)])
+def test_an_unbinding_holds_whatever_arrives_first_and_in_one_batch(
+    identity: Identity, state: State, size: int, order: tuple[int, ...]
+) -> None:
+    phone = ("phone", "13900000001")
+    said = {"unbind": [{"namespace": "phone", "value": phone[1]}]}
+    events = [
+        Event(10, (("user_id", "u-1"), phone)),
+        Event(20, (phone,), "identifier_unbound", traits=said),
+        Event(30, (("user_id", "u-1"), ("member_no", "M1"))),
+    ]
+    load(identity, [events[i] for i in order], size=size)
+    found = sorted(sorted(name.split("=")[0] for name in members) for members in people(state).values())
+    assert found == [["member_no", "user_id"], ["phone"]]
+
+
 def test_two_brands_share_nothing(identity: Identity, state: State) -> None:
     pair = (("phone", "13900000001"), ("member_no", "A1"))
     load(identity, [Event(1, pair)], brand_id=1)

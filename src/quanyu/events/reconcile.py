@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import sqlalchemy as sa
 
+from quanyu.events import removals
 from quanyu.events.books import per_hour
 from quanyu.events.contracts import EVENT_SCHEMA
 from quanyu.events.rows import hour_of
@@ -140,19 +141,22 @@ class Reconciliation:
         """Books, quarantine, handover and history's files as they were at one moment.
 
         State is read in one snapshot. History is another store: a batch moves there by an append and is then taken
-        out of the handover, so when no append fell between two looks at history, nothing was counted twice or never.
+        out of the handover, so when no commit fell between two looks at history, nothing was counted twice or never.
         """
         for _ in range(_ATTEMPTS):
             applied = self._history.applied(EVENTS, self._app)
-            files = self._history.snapshot(EVENTS).files
+            snapshot = self._history.snapshot(EVENTS)
             with self._state.read() as tx:
                 if tx.dialect.name == "postgresql":
                     tx.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
                 booked = _booked(tx, since)
                 held = _held(tx, since)
                 waiting = _waiting(tx, applied, since)
-            if self._history.applied(EVENTS, self._app) == applied:
-                return booked, held, waiting, files
+                for cell, count in removals.under_way(tx, self._history).items():
+                    if cell in booked:
+                        booked[cell]["removed"] += count
+            if self._history.version(EVENTS) == snapshot.version:
+                return booked, held, waiting, snapshot.files
         raise RuntimeError("history did not stand still for a moment")
 
     def _write(
@@ -195,29 +199,12 @@ _COUNTS = ("accepted", "stored", "duplicate", "quarantined", "removed")
 _NOTHING: Mapping[str, int] = dict.fromkeys(_COUNTS, 0)
 
 
-def note_removed(tx: sa.Connection, removed: Mapping[Cell, int]) -> None:
-    """Say that events were lawfully taken out of history, by (source, hour of receipt in microseconds): retention and
-    erasure call it in the transaction that remembers what they did.
-    """
-    given = given_rows(
-        tx,
-        {"source": sa.Text, "hour_at": sa.BigInteger, "gone": sa.BigInteger},
-        [(source, hour, count) for (source, hour), count in removed.items()],
-    )
-    mine = sa.and_(given.c.source == book.c.source, given.c.hour_at == sa.type_coerce(book.c.hour_at, sa.BigInteger))
-    tx.execute(
-        sa.update(book)
-        .where(sa.exists().where(mine))
-        .values(removed=book.c.removed + sa.select(given.c.gone).where(mine).scalar_subquery())
-    )
-
-
 def _fits(booked: Mapping[str, int], stored: int, held: int) -> bool:
     balanced = booked["accepted"] == booked["stored"] + booked["duplicate"] + booked["quarantined"]
     return balanced and stored == booked["stored"] - booked["removed"] and held == booked["quarantined"]
 
 
-def _booked(tx: sa.Connection, since: int | None) -> dict[Cell, Mapping[str, int]]:
+def _booked(tx: sa.Connection, since: int | None) -> dict[Cell, dict[str, int]]:
     hour = sa.type_coerce(book.c.hour_at, sa.BigInteger).label("hour")
     query = sa.select(book.c.source, hour, *(book.c[name] for name in _COUNTS))
     if since is not None:

@@ -231,3 +231,26 @@ replacement = sa.Table(
     sa.Column("anchor_id", sa.BigInteger, nullable=True),
     sqlite_with_rowid=False,
 )
+
+# For how many days events of a name (`*`: of every other name) stay in history; a name without a rule stays for ever.
+retention = sa.Table(
+    "event_retention",
+    metadata,
+    sa.Column("brand_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("days", sa.Integer, nullable=False),
+    sa.Column("set_by", sa.Text, nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+)
+
+# What retention takes out of history, written before it does: `cells` lists source, hour of receipt and count.
+removal = sa.Table(
+    "event_removal",
+    metadata,
+    sa.Column("removal_id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("day", sa.Text, nullable=False),
+    sa.Column("cells", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("done", sa.Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)

@@ -91,21 +91,32 @@ class History:
             return False
         return True
 
-    def replace(self, name: str, old: Sequence[DataFile], new: pa.Table | None, operation: str, *, news: bool) -> None:
+    def replace(
+        self,
+        name: str,
+        old: Sequence[DataFile],
+        new: pa.Table | None,
+        operation: str,
+        *,
+        news: bool,
+        app: str | None = None,
+    ) -> None:
         """Put the rows of `new` in the place of the files `old` (of one day), in one commit.
 
-        `news` is False when the rows are the same. Raises CommitConflict when one of the files is no longer there.
+        `news` is False when the rows are the same. `app` is noted as applied with it, as version 1. Raises
+        CommitConflict when one of the files is no longer there, or when `app` was noted before.
         """
         with self._lock:
             seen = self._open(name).version()
             there = {file.path for file in self.files(name)}
         gone = {file.path for file in old}
-        if not gone <= there:
+        if not gone <= there or (app is not None and self.applied(name, app) >= 0):
             raise delta_log.CommitConflict
 
         def agree(theirs: list[dict[str, Any]]) -> None:
-            if any("remove" in action and action["remove"]["path"] in gone for action in theirs):
-                raise delta_log.CommitConflict
+            for action in theirs:
+                if action.get("remove", {}).get("path") in gone or action.get("txn", {}).get("appId", "") == app:
+                    raise delta_log.CommitConflict
 
         root = self.root / name
         written = [delta_log.write_file(root, old[0].day, new)] if new is not None and new.num_rows else []
@@ -116,6 +127,19 @@ class History:
         except delta_log.CommitConflict:
             delta_log.discard(root, written)
             raise
+
+    def bar(self, name: str, app: str) -> None:
+        """Note `app` as version 0, so that no `replace` under it can happen any more. Raises CommitConflict."""
+        with self._lock:
+            seen = self._open(name).version()
+        if self.applied(name, app) >= 0:
+            raise delta_log.CommitConflict
+
+        def agree(theirs: list[dict[str, Any]]) -> None:
+            if any(action.get("txn", {}).get("appId") == app for action in theirs):
+                raise delta_log.CommitConflict
+
+        delta_log.commit(self.root / name, seen, [delta_log.applied(app, 0)], "BAR", agree)
 
     def applied(self, name: str, app: str) -> int:
         """The last version of `app` in the table, -1 when there is none."""

@@ -10,7 +10,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from quanyu.access.contracts import system_caller
 from quanyu.events.contracts import EVENT_SCHEMA, FrameHeader
-from quanyu.events.reconcile import Reconciliation, note_removed
+from quanyu.events.reconcile import Reconciliation
+from quanyu.events.removals import note_removed
 from quanyu.events.tables import book, discrepancy, quarantine
 from quanyu.kernel.clock import ManualClock, from_micros
 from quanyu.storage import handover

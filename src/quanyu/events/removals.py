@@ -1,0 +1,104 @@
+"""What leaves history lawfully, and how the books come to know of it, whatever is killed in between.
+
+What will go is written down first; one commit of history takes it out and carries the number under which it was
+written; then the books are told. Whoever finds an old note that the books were not told of looks for its number in
+history: it happened, or it is barred from ever happening.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from quanyu.events.tables import book, removal
+from quanyu.storage.bulk import rows as given_rows
+from quanyu.storage.delta_log import CommitConflict
+from quanyu.storage.history import History
+from quanyu.storage.state import State
+
+EVENTS = "events"
+Cells = Mapping[tuple[str, int], int]
+
+_HAPPENED = 1
+
+
+def app(removal_id: int) -> str:
+    """The application under which history applies a removal."""
+    return f"removal:{removal_id}"
+
+
+def begin(state: State, day: str, cells: Cells, now: datetime) -> int:
+    """Write down what will leave, by (source, hour of receipt in microseconds); the removal's number."""
+    written = json.dumps([(source, hour, count) for (source, hour), count in cells.items()])
+    with state.write() as tx:
+        inserted = tx.execute(sa.insert(removal).values(day=day, cells=written, at=now, done=False))
+    assert inserted.inserted_primary_key is not None
+    return int(inserted.inserted_primary_key[0])
+
+
+def finish(state: State, removal_id: int) -> None:
+    """Tell the books, once, that it happened."""
+    with state.write() as tx:
+        cells = tx.execute(
+            sa.update(removal)
+            .where(removal.c.removal_id == removal_id, removal.c.done.is_(False))
+            .values(done=True)
+            .returning(removal.c.cells)
+        ).scalar_one_or_none()
+        if cells is not None:
+            note_removed(tx, _cells(cells))
+
+
+def forget(state: State, removal_id: int) -> None:
+    """It did not happen and never will."""
+    with state.write() as tx:
+        tx.execute(sa.delete(removal).where(removal.c.removal_id == removal_id))
+
+
+def settle(state: State, history: History, before: datetime) -> None:
+    """Finish or forget what was begun before `before` and left by whoever was killed."""
+    with state.read() as tx:
+        left = tx.execute(sa.select(removal.c.removal_id).where(removal.c.done.is_(False), removal.c.at < before))
+        numbers = list(left.scalars())
+    for number in numbers:
+        if history.applied(EVENTS, app(number)) < 0:
+            try:
+                history.bar(EVENTS, app(number))
+            except CommitConflict:
+                continue  # it happened just now, or somebody else barred it: seen next time
+        if history.applied(EVENTS, app(number)) == _HAPPENED:
+            finish(state, number)
+        else:
+            forget(state, number)
+
+
+def under_way(tx: sa.Connection, history: History) -> dict[tuple[str, int], int]:
+    """What left history already though the books were not told yet, by (source, hour): for the recount."""
+    found: dict[tuple[str, int], int] = {}
+    for row in tx.execute(sa.select(removal.c.removal_id, removal.c.cells).where(removal.c.done.is_(False))):
+        if history.applied(EVENTS, app(row.removal_id)) == _HAPPENED:
+            for cell, count in _cells(row.cells).items():
+                found[cell] = found.get(cell, 0) + count
+    return found
+
+
+def note_removed(tx: sa.Connection, removed: Cells) -> None:
+    """Say that events were lawfully taken out of history, by (source, hour of receipt in microseconds)."""
+    given = given_rows(
+        tx,
+        {"source": sa.Text, "hour_at": sa.BigInteger, "gone": sa.BigInteger},
+        [(source, hour, count) for (source, hour), count in removed.items()],
+    )
+    mine = sa.and_(given.c.source == book.c.source, given.c.hour_at == sa.type_coerce(book.c.hour_at, sa.BigInteger))
+    tx.execute(
+        sa.update(book)
+        .where(sa.exists().where(mine))
+        .values(removed=book.c.removed + sa.select(given.c.gone).where(mine).scalar_subquery())
+    )
+
+
+def _cells(written: str) -> dict[tuple[str, int], int]:
+    return {(source, hour): count for source, hour, count in json.loads(written)}

@@ -27,7 +27,7 @@ export function PeopleTable({ people, loading }: { people: Person[]; loading?: b
           render: (_, person) => (
             <span className="person-cell">
               <span className="avatar" aria-hidden>
-                {(person.name ?? "客").slice(0, 1)}
+                {person.name?.slice(0, 1) ?? "–"}
               </span>
               <span>
                 <Link to={`/people/${person.person_id}`}>{person.name ?? t("people.unnamed")}</Link>

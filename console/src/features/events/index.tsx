@@ -82,11 +82,10 @@ export default function EventsPage() {
                   rowKey={(row) => `${row.source}/${row.event_id}`}
                   dataSource={events}
                   loading={query.isPlaceholderData}
-                  minWidth={900}
                   unfold={(row) => <Detail event={row} />}
                   columns={[
-                    { title: t("at"), dataIndex: "occurred_at", render: (value: string) => at(value, "YYYY-MM-DD HH:mm:ss") },
-                    { title: t("name"), key: "name", render: (_, row) => <>{say(row.label)} {row.made ? <MadeBadge /> : null}</> },
+                    { title: t("at"), dataIndex: "occurred_at", render: (value: string) => <span className="number nowrap">{at(value, "YYYY-MM-DD HH:mm:ss")}</span> },
+                    { title: t("name"), key: "name", render: (_, row) => <span>{say(row.label)} {row.made ? <MadeBadge /> : null}</span> },
                     { title: t("person"), key: "person", render: (_, row) => (row.person_id ? <Link to={`/people/${row.person_id}`}>{row.person_id.slice(0, 12)}…</Link> : t("nobody")) },
                     { title: t("where"), key: "where", render: (_, row) => (row.store ? text(row.store.name) : row.channel ? t(`shell:channels.${row.channel}`, { defaultValue: row.channel }) : "–") },
                     { title: t("order"), dataIndex: "order_id", render: (value: string | null) => value ?? "–" },

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useDenyPreview, usePersonActions, type Identifier, type Link, type PersonDetail } from "@/features/people/api";
 import { Graph } from "@/features/people/Graph";
+import { shorten } from "@/features/people/layout";
 import { say } from "@/shared/api";
 import { at, integer } from "@/shared/format";
 import { useSession } from "@/shared/session";
@@ -32,7 +33,7 @@ export function Identity({ detail }: { detail: PersonDetail }) {
   const preview = useDenyPreview(denying?.link_id);
   const name = (id: number) => {
     const found = detail.identifiers.find((item) => item.identifier_id === id);
-    return found ? `${say(found.namespace_label)} ${found.masked}` : t("elsewhere");
+    return found ? `${say(found.namespace_label)} ${shorten(found.masked, 24)}` : t("elsewhere");
   };
   const failed = (error: unknown) => void message.error(sentenceOf(error, t("shell:states.error")));
   return (
@@ -45,7 +46,7 @@ export function Identity({ detail }: { detail: PersonDetail }) {
           dataSource={detail.identifiers}
           label={t("why")}
           columns={[
-            { title: t("namespace"), key: "ns", render: (_, row) => <>{say(row.namespace_label)} {row.made ? <MadeBadge /> : null}</> },
+            { title: t("namespace"), key: "ns", render: (_, row) => <span>{say(row.namespace_label)} {row.made ? <MadeBadge /> : null}</span> },
             { title: t("value"), dataIndex: "masked", render: (value: string) => <span className="masked">{value}</span> },
             { title: t("first"), dataIndex: "first_seen_at", render: (value: string) => <Day at={value} /> },
             { title: t("last"), dataIndex: "last_seen_at", render: (value: string) => <Day at={value} /> },
@@ -84,6 +85,7 @@ export function Identity({ detail }: { detail: PersonDetail }) {
             {
               title: t("evidence"),
               key: "event",
+              width: "38%",
               render: (_, row) => (
                 <>
                   {say(row.rule_label)}

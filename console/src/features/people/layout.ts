@@ -13,7 +13,7 @@ export interface Layout {
   height: number;
 }
 
-export const NODE = { width: 214, height: 50 };
+export const NODE = { width: 236, height: 50 };
 const GAP = { x: 76, y: 18 };
 
 /** A value cut to `most` characters where it says least: in the account before the colon, else in the middle. */

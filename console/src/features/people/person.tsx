@@ -56,7 +56,7 @@ function Summary({ detail: { person, stats } }: { detail: PersonDetail }) {
   return (
     <Card>
       <div className="person-head">
-        <span className="avatar big" aria-hidden>{(person.name ?? "客").slice(0, 1)}</span>
+        <span className="avatar big" aria-hidden>{person.name?.slice(0, 1) ?? "–"}</span>
         <div>
           <strong>{person.name ?? t("shell:people.unnamed")}</strong> {person.made ? <MadeBadge /> : null}
           <small className="faint">{person.phone ?? "–"}</small>

@@ -13,6 +13,7 @@ from pyroaring import BitMap
 from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
 from quanyu.audiences import store
+from quanyu.audiences.bitmaps import from_ids, to_ids
 from quanyu.audiences.contracts import (
     REACH_CHANNELS,
     REACH_PURPOSE,
@@ -31,7 +32,7 @@ from quanyu.audiences.contracts import (
 )
 from quanyu.audiences.counting import LiveCount
 from quanyu.audiences.errors import RuleError, TreeInvalid, audience_in_use
-from quanyu.audiences.evaluator import Cancelled, Evaluator, never
+from quanyu.audiences.evaluator import Cancelled, Evaluator, local, never
 from quanyu.audiences.event_options import EventOptions, PropertyOptions
 from quanyu.audiences.members import (
     AudienceOptions,
@@ -41,48 +42,15 @@ from quanyu.audiences.members import (
     sizes_within,
     stored_members,
 )
-from quanyu.audiences.options import OptionSource, OptionSources
+from quanyu.audiences.options import Option, OptionSource, OptionSources, contains
+from quanyu.audiences.predicate import Choice, FormField, Names, Predicate, predicate
+from quanyu.audiences.predicates.event_fields import PLACE_FORM, WINDOW_FORM, InPlace, Key, joined, narrowed
+from quanyu.audiences.primitives import Condition, SetMember, Some, events
 from quanyu.audiences.profile_options import profile_options
 from quanyu.audiences.refreshing import Refresher
 from quanyu.audiences.state_sets import StoredSets
 from quanyu.audiences.store import StoredAudience, StoredVersion
-from quanyu.audiences.tree import Node, dump_tree, rules
-from quanyu.audiences.vocabulary import (
-    PLACE_FORM,
-    WINDOW_FORM,
-    Choice,
-    Condition,
-    Every,
-    Except,
-    FixedOptions,
-    FormField,
-    Group,
-    InPlace,
-    InWindow,
-    Key,
-    Names,
-    Option,
-    Predicate,
-    Registry,
-    Rule,
-    SetMember,
-    Some,
-    StateSets,
-    WrongValue,
-    canonical,
-    contains,
-    events,
-    from_ids,
-    group,
-    joined,
-    local,
-    narrowed,
-    parse_tree,
-    predicate,
-    registry,
-    rule,
-    to_ids,
-)
+from quanyu.audiences.tree import Node, dump_tree, group, parse_tree, rule, rules
 from quanyu.audiences.words import Words
 from quanyu.kernel.clock import Clock
 from quanyu.kernel.errors import QuanyuError
@@ -98,42 +66,27 @@ __all__ = [
     "Audiences",
     "Choice",
     "Condition",
-    "Evaluator",
-    "Every",
-    "Except",
-    "FixedOptions",
     "FormField",
-    "Group",
     "InPlace",
-    "InWindow",
     "Key",
     "Names",
     "Node",
     "Option",
     "OptionSource",
-    "OptionSources",
     "Predicate",
-    "Registry",
-    "Rule",
     "SetMember",
     "Some",
-    "StateSets",
     "Usage",
-    "WrongValue",
-    "canonical",
     "contains",
-    "dump_tree",
     "events",
     "from_ids",
     "group",
     "joined",
     "local",
     "narrowed",
-    "never",
     "parse_tree",
     "predicate",
     "profile_options",
-    "registry",
     "rule",
     "to_ids",
 ]

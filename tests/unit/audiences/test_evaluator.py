@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 import quanyu.commerce.api  # noqa: F401 - registers `bought`
-from quanyu.audiences.api import Evaluator, group, parse_tree, rule
+from quanyu.audiences.api import group, parse_tree, rule
 from quanyu.audiences.errors import CountCancelled
+from quanyu.audiences.evaluator import Evaluator
 from quanyu.events.contracts import EVENT_SCHEMA
 from quanyu.storage.engine import Dimension, DuckDBEngine
 from quanyu.storage.history import History

@@ -12,9 +12,10 @@ from pyroaring import BitMap
 import quanyu.commerce.api  # noqa: F401 - registers `bought`
 from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope, system_caller
-from quanyu.audiences.api import Audiences, FixedOptions, group, rule
+from quanyu.audiences.api import Audiences, group, rule
 from quanyu.audiences.contracts import UsedBy
 from quanyu.audiences.errors import TreeInvalid
+from quanyu.audiences.options import FixedOptions
 from quanyu.kernel.clock import ManualClock
 from quanyu.kernel.errors import Conflict, NotFound, Stale
 from quanyu.kernel.ids import SeededIds

@@ -15,12 +15,12 @@ from pyroaring import BitMap
 import quanyu.analytics.api
 import quanyu.commerce.api  # noqa: F401 - both register predicates
 from quanyu.access.contracts import Scope
-from quanyu.audiences.api import Choice, Except, FormField, Names, Predicate, Registry, events, registry
+from quanyu.audiences.api import Choice, FormField, Names, Predicate, events
 from quanyu.audiences.evaluator import lower
 from quanyu.audiences.history_sets import expression, together
 from quanyu.audiences.options import NameBook
-from quanyu.audiences.predicate import PredicateRejected, read_rule
-from quanyu.audiences.primitives import EventAggregate, EventFilter, TraitCompare, primitives
+from quanyu.audiences.predicate import PredicateRejected, Registry, read_rule, registry
+from quanyu.audiences.primitives import EventAggregate, EventFilter, Except, TraitCompare, primitives
 from quanyu.audiences.tree import parse_tree, rule
 from quanyu.audiences.windows import Window, between, last_days
 from quanyu.events.contracts import EVENT_SCHEMA

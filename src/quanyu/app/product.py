@@ -146,6 +146,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         audit=access.audit,
     )
     promotions.use_sends(messaging.effects_of_send)
+    consent.in_flight = messaging.in_flight
     analytics = Analytics(
         state,
         engine,

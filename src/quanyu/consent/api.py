@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, get_args
 
@@ -19,6 +19,7 @@ from quanyu.consent.contracts import (
     PURPOSES,
     Applied,
     Entry,
+    Noted,
     PersonConsent,
     Said,
     Status,
@@ -41,14 +42,22 @@ _NEWS = 10_000
 _SHOWN = tuple(("marketing", channel) for channel in CHANNELS if channel not in (ANY, "webhook"))
 
 
+InFlight = Callable[[sa.Connection, int, str, str], Sequence[tuple[str, datetime]]]
+"""The sends to an identifier's owner for a purpose through a channel that are with a provider, unanswered."""
+
+
 class Consent:
-    """Consent over one state store."""
+    """Consent over one state store.
+
+    `in_flight` is learnt from messaging, which lies above: it says what a withdrawal comes too late for.
+    """
 
     def __init__(self, state: State, identity: Identity, clock: Clock, audit: Audit) -> None:
         self.state = state
         self._identity = identity
         self._clock = clock
         self._audit = audit
+        self.in_flight: InFlight = lambda _tx, _identifier_id, _purpose, _channel: ()
 
     # --------------------------------------------------------------------------------------------- taking down
     def apply(self, tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> Applied:
@@ -99,7 +108,7 @@ class Consent:
         notice_version: str | None = None,
         evidence: str | None = None,
         tx: sa.Connection,
-    ) -> Entry:
+    ) -> Noted:
         """Take down what somebody reports of an identifier's owner, now. Raises Invalid for unknown words."""
         caller.require("consent.write")
         check_words(purpose, channel)
@@ -117,9 +126,12 @@ class Consent:
         (entry,) = self.record(tx, caller.scope.brand_id, [said])
         detail = {"purpose": purpose, "channel": channel, "status": said.status, "identifier_id": identifier_id}
         self._audit.record(caller, "consent_recorded", entry.consent_id, detail, tx=tx)
-        return entry
+        if said.status == "granted":
+            return Noted(entry)
+        # The gate is closed until `tx` commits: nothing can be added to what is in flight now.
+        return Noted(entry, tuple(self.in_flight(tx, identifier_id, purpose, channel)))
 
-    def note_person(self, caller: Caller, public_id: str, **words: Any) -> Entry:
+    def note_person(self, caller: Caller, public_id: str, **words: Any) -> Noted:
         """`note` for a person whom the caller sees: it goes to the identifier that stands for them."""
         with self.state.write() as tx:
             someone = self._identity.person_of(public_id, caller.scope, tx)
@@ -128,7 +140,7 @@ class Consent:
                 raise person_without_identifier(public_id)
             return self.note(caller, anchor, tx=tx, **words)
 
-    def note_value(self, caller: Caller, namespace: str, value: str, **words: Any) -> Entry:
+    def note_value(self, caller: Caller, namespace: str, value: str, **words: Any) -> Noted:
         """`note` for an identifier given in clear, known or not. Raises NotFound when it is outside the scope."""
         with self.state.write() as tx:
             number = self._identity.claim(tx, caller, namespace, value)

@@ -82,6 +82,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """What was taken down and, for a withdrawal, the sends it came too late for: `(effect_id, submitted_at)`.
+
+    They were with a provider, unanswered, when the withdrawal was committed; whatever is submitted later stops.
+    """
+
+    entry: Entry
+    too_late: tuple[tuple[str, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PersonConsent:
     """Where a person stands for one purpose and channel, and the statement that decides it (None: none)."""
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from quanyu.access.api import Guard
 from quanyu.access.contracts import Caller
 from quanyu.consent.api import Consent
-from quanyu.consent.contracts import CHANNELS, PURPOSES, STATUS_LABELS, Entry, PersonConsent
+from quanyu.consent.contracts import CHANNELS, PURPOSES, STATUS_LABELS, Entry, Noted, PersonConsent
 from quanyu.kernel.label import Label
 
 Word = Literal["granted", "withdrawn", "denied"]
@@ -50,11 +50,19 @@ class ConsentIn(PersonConsentIn):
     identifier: ConsentIdentifier
 
 
+class SendInFlight(BaseModel):
+    """A send that had been handed to its provider, who has not answered yet."""
+
+    effect_id: str
+    submitted_at: datetime
+
+
 class ConsentRecorded(BaseModel):
-    """The line that was written."""
+    """The line that was written, and the sends that a withdrawal came too late for."""
 
     consent_id: str
     at: datetime
+    too_late: list[SendInFlight]
 
 
 class ConsentEntryOut(BaseModel):
@@ -170,6 +178,11 @@ def _entry_out(entry: Entry) -> ConsentEntryOut:
     )
 
 
+def _recorded(noted: Noted) -> ConsentRecorded:
+    late = [SendInFlight(effect_id=effect_id, submitted_at=at) for effect_id, at in noted.too_late]
+    return ConsentRecorded(consent_id=noted.entry.consent_id, at=noted.entry.at, too_late=late)
+
+
 def router(consent: Consent, guard: Guard) -> APIRouter:
     """The routes of consent."""
     routes = APIRouter(tags=["consent"])
@@ -179,13 +192,11 @@ def router(consent: Consent, guard: Guard) -> APIRouter:
     @routes.post("/consent", status_code=201, summary="Record what the owner of an identifier said")
     def record_consent(body: ConsentIn, caller: writer) -> ConsentRecorded:
         words = body.model_dump(exclude={"identifier"})
-        entry = consent.note_value(caller, body.identifier.namespace, body.identifier.value, **words)
-        return ConsentRecorded(consent_id=entry.consent_id, at=entry.at)
+        return _recorded(consent.note_value(caller, body.identifier.namespace, body.identifier.value, **words))
 
     @routes.post("/people/{person_id}/consent", status_code=201, summary="Record what a person said")
     def record_person_consent(person_id: str, body: PersonConsentIn, caller: writer) -> ConsentRecorded:
-        entry = consent.note_person(caller, person_id, **body.model_dump())
-        return ConsentRecorded(consent_id=entry.consent_id, at=entry.at)
+        return _recorded(consent.note_person(caller, person_id, **body.model_dump()))
 
     @routes.get("/consent/ledger", summary="The consent ledger, newest first")
     def list_consent_ledger(

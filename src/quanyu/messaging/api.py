@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -161,10 +162,19 @@ class Messaging:
         """The effects of the batch that a send token names."""
         return sa.select(effect.c.effect_id).where(effect.c.batch_id == token, effect.c.brand_id == brand_id)
 
-    def in_flight(self, person_id: int) -> int:
-        """How many messages to a person are with a provider and unanswered: a withdrawal comes too late for them."""
-        with self._state.read() as tx:
-            return gate.in_flight(tx, self._parts, person_id)
+    def in_flight(
+        self, tx: sa.Connection, identifier_id: int, purpose: str, channel: str
+    ) -> list[tuple[str, datetime]]:
+        """The sends to an identifier's owner that are with a provider and unanswered, oldest first.
+
+        A withdrawal for the purpose and channel (`any` is all) comes too late for them.
+        """
+        found = gate.in_flight(tx, self._parts, identifier_id, purpose)
+        return [
+            (row.effect_id, row.submitted_at)
+            for row in found
+            if channel == "any" or self._channel_of(row.connection) == channel
+        ]
 
     def effects(self) -> sa.Subquery:
         """Every effect, narrow, for reports above: effect_id, brand_id, anchor_id, journey_id, version, node_id,

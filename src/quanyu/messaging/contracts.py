@@ -151,6 +151,10 @@ class Coupons(Protocol):
         """The names of kinds of coupon."""
         ...
 
+    def statuses(self, tx: sa.Connection, codes: Iterable[str]) -> Mapping[str, str]:
+        """Where coupons stand, by code: issued, redeemed, expired or void."""
+        ...
+
 
 RecordEvents = Callable[[int, list[NativeEvent]], None]
 """Puts the product's own events of a brand on the road of all events; durable when it returns."""

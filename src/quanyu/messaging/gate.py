@@ -132,17 +132,22 @@ def leave_unknown(tx: sa.Connection, parts: Parts, changes: Sequence[states.Chan
     states.move(tx, "unknown", unknown, now, values={"lease_until": None})
 
 
-def in_flight(tx: sa.Connection, parts: Parts, person_id: int) -> int:
-    """How many messages to a person have been handed to a provider and not answered: too late to stop."""
+def in_flight(tx: sa.Connection, parts: Parts, identifier_id: int, purpose: str) -> Sequence[Any]:
+    """The effects that were handed to a provider and not answered, for the owner of an identifier: too late to stop."""
     holders = parts.people.holders()
-    return int(
-        tx.execute(
-            sa.select(sa.func.count())
-            .select_from(effect)
-            .join(holders, holders.c.identifier_id == effect.c.anchor_id)
-            .where(holders.c.person_id == person_id, effect.c.status.in_(("submitted", "unknown")))
-        ).scalar_one()
-    )
+    theirs = parts.people.holders().alias("theirs")
+    return tx.execute(
+        sa.select(effect.c.effect_id, effect.c.connection, effect.c.submitted_at)
+        .join(theirs, theirs.c.identifier_id == effect.c.anchor_id)
+        .join(holders, holders.c.person_id == theirs.c.person_id)
+        .where(
+            holders.c.identifier_id == identifier_id,
+            holders.c.person_id > 0,
+            effect.c.purpose == purpose,
+            effect.c.status.in_(("submitted", "unknown")),
+        )
+        .order_by(effect.c.submitted_at, effect.c.effect_id)
+    ).all()
 
 
 def _look_again(

@@ -82,6 +82,7 @@ class SendOut(BaseModel):
     reason_label: Text | None
     title: str | None
     coupon_code: str | None
+    coupon_status: Literal["issued", "redeemed", "expired", "void"] | None
     created_at: datetime
     claimed_at: datetime | None
     submitted_at: datetime | None
@@ -260,6 +261,7 @@ def send_fields(view: SendView, journeys: dict[str, str]) -> dict[str, Any]:
         "reason_label": text(view.reason_label) if view.reason_label else None,
         "title": view.title,
         "coupon_code": view.coupon_code,
+        "coupon_status": view.coupon_status,
         "created_at": view.created_at,
         "claimed_at": view.claimed_at,
         "submitted_at": view.submitted_at,

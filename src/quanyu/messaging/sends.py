@@ -50,6 +50,7 @@ class SendView:
     reason_label: Label | None
     title: str | None
     coupon_code: str | None
+    coupon_status: str | None
     created_at: datetime
     claimed_at: datetime | None
     submitted_at: datetime | None
@@ -115,6 +116,7 @@ def views(tx: sa.Connection, parts: Parts, found: Sequence[Any]) -> list[SendVie
     """Rows of `page` as views."""
     cards = parts.cards.cards(tx, sorted({row.person_id for row in found if row.person_id}))
     known = provider_labels(tx, {row.reason for row in found if row.reason})
+    coupons = parts.coupons.statuses(tx, {row.coupon_code for row in found if row.coupon_code})
     return [
         SendView(
             row.effect_id,
@@ -128,6 +130,7 @@ def views(tx: sa.Connection, parts: Parts, found: Sequence[Any]) -> list[SendVie
             reason_label(row.reason, known),
             row.card_title or row.template_name,
             row.coupon_code,
+            coupons.get(row.coupon_code),
             row.created_at,
             row.claimed_at,
             row.submitted_at,

@@ -150,6 +150,17 @@ class Promotions:
         )
         return {row.coupon_id: Label(row.name_zh, row.name_en) for row in found}
 
+    def statuses(self, tx: sa.Connection, codes: Iterable[str]) -> dict[str, CouponStatus]:
+        """Where coupons stand, by code."""
+        given = rows(tx, {"code": sa.Text}, [(code,) for code in set(codes)])
+        found = tx.execute(
+            sa.select(coupon.c.code, coupon.c.status, coupon.c.expires_at).join_from(
+                given, coupon, coupon.c.code == given.c.code
+            )
+        )
+        now = self._clock.now()
+        return {row.code: _status(row, now) for row in found}
+
     def issue(self, tx: sa.Connection, brand_id: int, coupon_id: str, grants: Sequence[Grant]) -> Issued:
         """Give one coupon per grant inside the caller's transaction, as many as the limits allow, in order."""
         return issuing.issue(tx, self._people, self._ids, brand_id, coupon_id, grants, self._clock.now())
@@ -294,12 +305,15 @@ def _definition(row: Any) -> CouponDefinition:
     )
 
 
+def _status(row: Any, now: datetime) -> CouponStatus:
+    return "expired" if row.status == "issued" and row.expires_at <= now else row.status
+
+
 def _coupon(row: Any, now: datetime) -> Coupon:
-    status: CouponStatus = "expired" if row.status == "issued" and row.expires_at <= now else row.status
     return Coupon(
         row.code,
         _definition(row),
-        status,
+        _status(row, now),
         row.issued_at,
         row.expires_at,
         row.effect_id,

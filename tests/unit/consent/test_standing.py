@@ -171,8 +171,8 @@ def test_what_a_user_notes_is_audited_and_stays_within_the_scope(
 ) -> None:
     one, _ = two_people(identity)
     owner, guide = caller(), caller(staff_id="s1")
-    entry = consent.note_person(owner, one, purpose="marketing", channel="sms", status="granted", evidence="form 7")
-    assert entry.consent_id == "c_1"
+    noted = consent.note_person(owner, one, purpose="marketing", channel="sms", status="granted", evidence="form 7")
+    assert (noted.entry.consent_id, noted.too_late) == ("c_1", ())
     assert allowed(consent) == {1}
     with pytest.raises(NotFound):
         consent.note_person(guide, one, purpose="marketing", channel="sms", status="withdrawn")

@@ -136,6 +136,10 @@ class World:
         } | more
         return Intent(**given)
 
+    def in_flight(self, anchor: int, channel: str = "any") -> list:
+        with self.state.read() as tx:
+            return self.messaging.in_flight(tx, anchor, "marketing", channel)
+
     def wish(self, *intents: Intent) -> list[str]:
         with self.state.write() as tx:
             self.messaging.intend(tx, 1, intents)

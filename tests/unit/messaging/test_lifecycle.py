@@ -230,23 +230,6 @@ def test_erasure_between_claim_and_gate_wins(world) -> None:
     assert world.status(effect) == [("suppressed", "erased")]
 
 
-def test_a_withdrawal_after_the_gate_finds_the_send_in_flight(world) -> None:
-    world.grow(1)
-    (effect,) = world.wish(world.intent(1))
-    told = []
-
-    def point(name: str) -> None:
-        if name == "gated":
-            world.consents.withdraw([1])
-            told.append(world.messaging.in_flight(1))
-
-    world.messaging._dispatcher.point = point
-    world.messaging.dispatch()
-    assert told == [1]
-    assert world.provider.received == [effect]
-    assert world.messaging.in_flight(1) == 0
-
-
 def test_refused_people_are_rejected_with_the_providers_words(world) -> None:
     world.grow(2)
     stranger = Problem("84061", Label("不是好友", "Not a contact"), Label("请先加好友", "Add them first"))
@@ -291,7 +274,8 @@ def test_an_unknown_outcome_is_asked_for_and_never_sent_again(world) -> None:
     world.provider.behave = _raise(OutcomeUnknown(OOPS))
     world.messaging.dispatch()
     assert world.status(effect) == [("unknown", "unanswered")]
-    assert world.messaging.in_flight(1) == 1
+    assert [effect_id for effect_id, _ in world.in_flight(1)] == [effect]
+    assert world.in_flight(1, "sms") == []
     world.provider.kept[world.provider.batches[0].token] = Answer("found")
     world.clock.advance(timedelta(seconds=31))
     world.messaging.dispatch()

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from quanyu.kernel.errors import Conflict
 from quanyu.messaging import dispatch, gate
+from quanyu.messaging.api import SendFilter
 from quanyu.messaging.tables import effect
+from quanyu.promotions.contracts import Grant
+from quanyu.promotions.redemption import Redemption
 from tests.unit.messaging.composed import Composed
 
 PEOPLE = 1000
@@ -89,9 +93,7 @@ def test_no_submission_commits_after_a_withdrawal(world: Composed, monkeypatch: 
 @pytest.mark.parametrize("channel", ["wecom", "any"])
 def test_who_withdraws_before_the_submission_is_not_written_to(world: Composed, point: str, channel: str) -> None:
     world.grow(3)
-    coupon = world.coupon(total=3)
     effects = world.wish(*(world.intent(person) for person in range(3)))
-    assert coupon
     reached: list[str] = []
 
     def at(name: str) -> None:
@@ -110,3 +112,52 @@ def test_who_withdraws_before_the_submission_is_not_written_to(world: Composed, 
         ("accepted", None),
     ]
     assert sorted(world.provider.received) == sorted([effects[0], effects[2]])
+
+
+@pytest.mark.parametrize(("channel", "late"), [("wecom", True), ("any", True), ("sms", False)])
+def test_a_withdrawal_says_which_sends_it_came_too_late_for(world: Composed, channel: str, late: bool) -> None:
+    world.grow(2)
+    effects = world.wish(*(world.intent(person) for person in range(2)))
+    told = []
+
+    def at(name: str) -> None:
+        if name == "gated":
+            told.append(world.withdraw(0, channel).too_late)
+
+    world.product.messaging._dispatcher.point = at
+    world.product.messaging.dispatch()
+    ((*found,),) = told
+    assert [effect_id for effect_id, _ in found] == ([effects[0]] if late else [])
+    assert sorted(world.provider.received) == sorted(effects)
+    # Answered by now: there is nothing left that could still be on its way.
+    assert world.withdraw(0, channel).too_late == ()
+
+
+@pytest.mark.parametrize("point", ["before the claim", "claimed"])
+def test_the_coupon_of_a_suppressed_send_is_void(world: Composed, point: str) -> None:
+    """Taken back into the stock, shown as void on the sends page, and redeemable by nobody."""
+    world.grow(2)
+    promotions, messaging = world.product.promotions, world.product.messaging
+    coupon_id = world.coupon(total=2)
+    grants = [Grant(anchor, f"ef_{n}") for n, anchor in enumerate(world.anchors)]
+    with world.product.state.write() as tx:
+        codes = promotions.issue(tx, world.scope.brand_id, coupon_id, grants).codes
+    world.wish(
+        *(world.intent(n, effect_id=f"ef_{n}", coupon_id=coupon_id, coupon_code=codes[f"ef_{n}"]) for n in range(2))
+    )
+    if point == "before the claim":
+        world.withdraw(0)
+    messaging._dispatcher.point = lambda name: world.withdraw(0) if name == point else None
+    messaging.dispatch()
+    sends = {view.effect_id: view for view in messaging.page(world.scope, SendFilter())[0]}
+    assert [(sends[each].status, sends[each].coupon_status) for each in ("ef_0", "ef_1")] == [
+        ("suppressed", "void"),
+        ("accepted", "issued"),
+    ]
+    assert messaging.send(world.scope, "ef_0")[0].coupon_status == "void"
+    assert promotions.definition(world.scope, coupon_id).issued == 1
+    with pytest.raises(Conflict, match="coupon_void"):
+        promotions.redeem(world.caller, Redemption(codes["ef_0"], "o1", 100, "store", None), "k1")
+    paid = promotions.redeem(world.caller, Redemption(codes["ef_1"], "o1", 100, "store", None), "k2")
+    assert paid.status == "redeemed"
+    assert messaging.send(world.scope, "ef_1")[0].coupon_status == "redeemed"

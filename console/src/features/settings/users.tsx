@@ -65,7 +65,7 @@ export default function UsersTab() {
                 {
                   title: t("users.scope"),
                   key: "scope",
-                  render: (_, user) => (user.stores ? t("users.someStores", { count: user.stores.length }) : t("users.allStores")),
+                  render: (_, user) => (user.staff_id ? t("users.ownCustomers", { staff: user.staff_id }) : user.stores ? t("users.someStores", { count: user.stores.length }) : t("users.allStores")),
                 },
                 { title: t("users.seen"), dataIndex: "last_seen_at", render: (value: string | null) => (value ? ago(value) : t("users.never")) },
                 {

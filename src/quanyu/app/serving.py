@@ -21,7 +21,9 @@ from quanyu.audiences.routes import router as audiences_router
 from quanyu.commerce.routes import router as commerce_router
 from quanyu.consent.routes import router as consent_router
 from quanyu.events.contracts import Backlog
+from quanyu.events.plan_learning import Learning
 from quanyu.events.routes import router as events_router
+from quanyu.events.routes_plan import router as plan_router
 from quanyu.events.routes_quarantine import router as quarantine_router
 from quanyu.http.server import build, document
 from quanyu.http.static import CONSOLE
@@ -122,6 +124,7 @@ def _routers(product: Product, demo: bool) -> list[APIRouter]:
         imports_router(product.imports, guard),
         events_router(product.events, product.reconciliation, guard, audit, product.state),
         quarantine_router(product.events, guard, audit, product.state),
+        plan_router(product.events.plans, Learning(product.state, product.clock), guard, audit, product.state),
         system_router(guard, settings, __version__, lambda: _condition(product)),
     ]
 

@@ -171,6 +171,18 @@ def openapi(
         sys.stdout.write(text)
 
 
+@app.command(
+    "plan",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def plan(context: typer.Context) -> None:
+    """埋点方案导出、导入、比较 · Export, import and compare the tracking plan."""
+    from quanyu.cli.plan import app as plan_app
+
+    plan_app(args=context.args, prog_name="quanyu plan")
+
+
 def main() -> None:
     """Run the command line; an expected failure prints what to do and exits with 1."""
     try:

@@ -27,6 +27,10 @@ from quanyu.events.disk import Disk
 from quanyu.events.keys import KeyIndex, keys_of
 from quanyu.events.log import LogWriter
 from quanyu.events.personal import mask
+from quanyu.events.plan import dump as dump_plan
+from quanyu.events.plan import load as load_plan
+from quanyu.events.plan_diff import Change as PlanChange
+from quanyu.events.plan_diff import diff as diff_plans
 from quanyu.events.plans import Plans, note_violations
 from quanyu.events.protocols import native, refused_rows, sensors
 from quanyu.events.quarantine import Chosen, Held
@@ -45,7 +49,19 @@ from quanyu.storage.history import History
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
-__all__ = ["Events", "Held", "RefusedRow", "Replayed", "SourceView", "mask", "reason_label"]
+__all__ = [
+    "Events",
+    "Held",
+    "PlanChange",
+    "RefusedRow",
+    "Replayed",
+    "SourceView",
+    "diff_plans",
+    "dump_plan",
+    "load_plan",
+    "mask",
+    "reason_label",
+]
 
 INTERNAL_NAME = Label("全域平台", "Quanyu itself")
 

@@ -139,9 +139,11 @@ def _apply(
     properties: pa.Array,
     received: npt.NDArray[Any],
 ) -> None:
-    at = np.array([row])
+    at = int(received[row])
     for one in breaks:
-        _note(work, place, one, at, received)
+        _add(work, place, one, at - at % HOUR_MICROS, 1)
+        if one.rule == "quarantine":
+            work.refused.setdefault(row, _refused(one))
     dropped = [one.property for one in breaks if one.rule == "drop"]
     if dropped:
         value = json.loads(work.texts.get(row) or properties[row].as_py())
@@ -155,19 +157,26 @@ def _apply(
 def _note(
     work: _Work, place: tuple[int, str, str], one: Break, rows: npt.NDArray[Any], received: npt.NDArray[Any]
 ) -> None:
-    """Count a break of the given rows by hour, and refuse them if the rule says so."""
+    """Count a break of all the given rows by hour, and refuse them if the rule says so."""
     at = received[rows]
     hours, counts = np.unique(at - at % HOUR_MICROS, return_counts=True)
     for hour, count in zip(hours.tolist(), counts.tolist(), strict=True):
-        key = (*place, one.property, one.reason, one.rule, hour)
-        work.counts[key] = work.counts.get(key, 0) + count
-        if one.value is not None and key not in work.examples:
-            work.examples[key] = mask(shown(one.value)[: 4 * _MAX_EXAMPLE])[:_MAX_EXAMPLE]
+        _add(work, place, one, hour, count)
     if one.rule == "quarantine":
-        where = f"properties.{one.property}" if one.property else "name"
-        refused = Refused(one.reason, where, one.detail)
+        refused = _refused(one)
         for row in rows.tolist():
             work.refused.setdefault(row, refused)
+
+
+def _add(work: _Work, place: tuple[int, str, str], one: Break, hour: int, count: int) -> None:
+    key = (*place, one.property, one.reason, one.rule, hour)
+    work.counts[key] = work.counts.get(key, 0) + count
+    if one.value is not None and key not in work.examples:
+        work.examples[key] = mask(shown(one.value)[: 4 * _MAX_EXAMPLE])[:_MAX_EXAMPLE]
+
+
+def _refused(one: Break) -> Refused:
+    return Refused(one.reason, f"properties.{one.property}" if one.property else "name", one.detail)
 
 
 def _hash(

@@ -107,7 +107,7 @@ class EventRules:
                 if one.required:
                     yield Break(key, "missing_property", self._rule(one, missing=True), "")
                 continue
-            wrong = None if _is_hashed(key) else _wrong(one, value)
+            wrong = None if is_hashed(key) else _wrong(one, value)
             if wrong:
                 shown = None if one.personal else value
                 yield Break(key, wrong[0], self._rule(one), wrong[1], shown)
@@ -128,7 +128,7 @@ class EventRules:
         for number, (key, one) in enumerate(self._checked.items()):
             field = f"f{number}"
             names[field] = key
-            kind = _PRESENT if _is_hashed(key) else _fast(one)
+            kind = _PRESENT if is_hashed(key) else _fast(one)
             if one.required:
                 required.append((field, kind))
             else:
@@ -156,10 +156,10 @@ def _whole(plan: Plan, event: Event | None, source: str) -> Break | None:
 
 
 def _says_something(key: str, one: Property) -> bool:
-    return one.required or (_fast(one) is not _PRESENT and not _is_hashed(key))
+    return one.required or (_fast(one) is not _PRESENT and not is_hashed(key))
 
 
-def _is_hashed(key: str) -> bool:
+def is_hashed(key: str) -> bool:
     """Whether the value was made a hash before, so that nothing is left to check but its presence."""
     return key.lower().replace("_", "").replace("-", "").lstrip("$") in PERSONAL_KEYS
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -137,7 +137,7 @@ class Reconciliation:
     # -------------------------------------------------------------------------------------------------- inside
     def _stand(
         self, since: int | None
-    ) -> tuple[dict[Cell, Mapping[str, int]], dict[Cell, int], dict[Cell, int], tuple[str, ...]]:
+    ) -> tuple[dict[Cell, dict[str, int]], dict[Cell, int], dict[Cell, int], Sequence[str]]:
         """Books, quarantine, handover and history's files as they were at one moment.
 
         State is read in one snapshot. History is another store: a batch moves there by an append and is then taken
@@ -232,7 +232,7 @@ def _waiting(tx: sa.Connection, applied: int, since: int | None) -> dict[Cell, i
     return counts
 
 
-def _count(files: tuple[str, ...], since: int | None) -> dict[Cell, int]:
+def _count(files: Sequence[str], since: int | None) -> dict[Cell, int]:
     """How many rows the files hold by (source, hour)."""
     counts: dict[Cell, int] = defaultdict(int)
     if not files:

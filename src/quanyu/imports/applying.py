@@ -141,7 +141,8 @@ class _Rows:
         if typed.type == "time":
             micros, wrong = cells.instants(text, self.time_zone)
             self.refuse("row_time_unreadable", typed.column, wrong)
-            return pc.strftime(micros.cast(pa.timestamp("us", tz="UTC")), format="%Y-%m-%dT%H:%M:%SZ")
+            seconds = pc.divide(micros, 1_000_000).cast(pa.timestamp("s", tz="UTC"))
+            return pc.strftime(seconds, format="%Y-%m-%dT%H:%M:%SZ")
         return text
 
 
@@ -173,13 +174,7 @@ def apply(mapping: Mapping, table: pa.Table, *, time_zone: str, now: int) -> App
 
 
 def _require(mapping: Mapping, rows: _Rows) -> None:
-    wanted: list[Sequence[str]] = list(mapping.key)
-    wanted += [mapping.occurred_at.column] if mapping.occurred_at else []
-    sku = mapping.items.sku if mapping.items else None
-    for value in (mapping.name, mapping.amount, sku, *mapping.fields.values()):
-        if value is not None and value.column:
-            wanted.append(value.column)
-    missing = ["/".join(columns) for columns in wanted if columns and rows.name(columns) is None]
+    missing = ["/".join(columns) for columns in mapping.needed() if rows.name(columns) is None]
     if missing:
         raise columns_missing(list(dict.fromkeys(missing)), rows.table.column_names)
 

@@ -39,8 +39,10 @@ def tidy(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 
 def masked(text: pa.Array) -> Mask:
-    """Which values a platform has masked (`138****1234`, `张**`): they say nothing of who it is."""
-    return true(pc.match_substring_regex(text, r"[*＊]|^[xX]{3,}$"))
+    """Which values a platform has masked (`138****1234`, `张**`) or lent (a virtual phone with its extension,
+    `18400000000-1234`): they say nothing of who it is.
+    """
+    return true(pc.match_substring_regex(text, r"[*＊]|^[xX]{3,}$|^1\d{10}\s*[-_转]\s*\d{2,6}$"))
 
 
 def money(text: pa.Array, unit: str) -> tuple[pa.Array, Mask]:

@@ -177,6 +177,13 @@ class Mapping(_Part):
             raise ValueError("only events can be grouped")
         return self
 
+    def needed(self) -> list[list[str]]:
+        """The columns that a table must have, each with its other names."""
+        fields = [value for name, value in self.fields.items() if name in ("sku", "store_id", "name")]
+        sku = self.items.sku if self.items else None
+        values = [self.occurred_at, self.amount, self.name, sku, *fields]
+        return [*self.key, *(value.column for value in values if value is not None and value.column)]
+
     def personal_key(self) -> bool:
         """Whether the business key may be a direct identifier, which never enters history in clear."""
         given = {name for one in self.identifiers for name in one.column}

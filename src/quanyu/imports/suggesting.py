@@ -167,9 +167,7 @@ def suggest(columns: Sequence[ColumnView]) -> list[Suggestion]:
 
 def _fits(mapping: Mapping, there: Sequence[str]) -> float:
     """The share of the mapping's columns that the file has; 0 when one is missing that the mapping needs."""
-    parts = (mapping.occurred_at, mapping.amount, mapping.name, *mapping.fields.values())
-    needed = [*mapping.key, *(part.column for part in parts if part is not None and part.column)]
-    if not all(set(columns).intersection(there) for columns in needed):
+    if not all(set(columns).intersection(there) for columns in mapping.needed()):
         return 0.0
     wanted = [set(columns) for columns in _columns(mapping.model_dump())]
     return round(sum(bool(columns.intersection(there)) for columns in wanted) / max(len(wanted), 1), 3)

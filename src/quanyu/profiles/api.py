@@ -128,6 +128,7 @@ class Profiles:
                 changes[brand_id] += [Change(anchor, name, "unset", None, said_at, source) for name in sorted(named)]
         for brand_id, own in changes.items():
             self.set_traits(tx, brand_id, own)
+        tags.take(tx, part, resolved.anchor_id[concerned], self._ids, self._clock.now())
         return homes
 
     def set_traits(self, tx: sa.Connection, brand_id: int, changes: Sequence[Change]) -> int:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from quanyu.access.contracts import Scope
 from quanyu.identity.api import Identity
 from quanyu.kernel.ids import Ids
-from quanyu.kernel.label import Label
+from quanyu.kernel.label import Label, same
 from quanyu.profiles.contracts import Tag
 from quanyu.profiles.errors import tag_exists, tag_not_found
 from quanyu.profiles.tables import tag, tag_assignment
@@ -94,6 +99,24 @@ def assign(tx: sa.Connection, pairs: Sequence[tuple[str, int]], by: str, at: dat
     """Put tags on identifiers: (tag_id, identifier_id); how many were new."""
     values = [{"tag_id": tag_id, "identifier_id": number, "at": at, "assigned_by": by} for tag_id, number in set(pairs)]
     return insert_ignore(tx, tag_assignment, values)
+
+
+def take(tx: sa.Connection, said: pa.Table, anchors: npt.NDArray[np.int64], ids: Ids, at: datetime) -> int:
+    """Put on the tags that a batch's `traits` name (`{"tags": [{"group": …, "name": …}]}`); how many were new.
+
+    `said` has `brand_id`, `source`, `traits`; `anchors` whom each row speaks of. A tag that is missing is made.
+    """
+    rows_with = np.flatnonzero(pc.match_substring(said.column("traits"), '"tags":').to_numpy(zero_copy_only=False))
+    pairs: dict[str, list[tuple[str, int]]] = {}
+    made: dict[tuple[int, str, str], str] = {}
+    for row, place in zip(said.take(pa.array(rows_with)).to_pylist(), rows_with.tolist(), strict=True):
+        named = json.loads(row["traits"]).get("tags")
+        for one in named if isinstance(named, list) else ():
+            key = (row["brand_id"], str(one["group"])[:50], str(one["name"])[:50])
+            if key not in made:
+                made[key] = ensure(tx, key[0], same(key[2]), same(key[1]), ids, at)
+            pairs.setdefault(row["source"], []).append((made[key], int(anchors[place])))
+    return sum(assign(tx, own, source, at) for source, own in pairs.items())
 
 
 def remove(tx: sa.Connection, tag_ids: Sequence[str], person_id: int, identity: Identity) -> None:

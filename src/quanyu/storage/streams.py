@@ -305,7 +305,7 @@ def _part(day: str, files: tuple[str, ...], gone: frozenset[tuple[str, str]] | N
     amount = amounts.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)[order]
     starts = np.flatnonzero(np.concatenate(([True], code[1:] != code[:-1]))) if code.size else np.zeros(0, np.int64)
     bounds = {}
-    for start, end in zip(starts, [*starts[1:], code.size], strict=True):
+    for start, end in zip(starts, [*starts[1:], code.size][: starts.size], strict=True):
         which = divmod(int(code[start]), len(name.dictionary))
         key = (brand.dictionary[which[0]].as_py(), name.dictionary[which[1]].as_py())
         bounds[key] = (int(start), int(end), bool(has_amount[start:end].any()))

@@ -15,6 +15,7 @@ from quanyu.consent.api import Consent
 from quanyu.events.api import Events
 from quanyu.events.contracts import EVENT_SCHEMA
 from quanyu.events.reconcile import Reconciliation
+from quanyu.events.retention import Retention
 from quanyu.identity.api import Identity
 from quanyu.imports.api import Imports
 from quanyu.journeys.api import Journeys
@@ -47,6 +48,7 @@ class Product:
     access: Access
     events: Events
     reconciliation: Reconciliation
+    retention: Retention
     identity: Identity
     consent: Consent
     profiles: Profiles
@@ -179,6 +181,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         access,
         events,
         Reconciliation(state, history, clock, APP),
+        Retention(state, history, clock, access.brands.by_id),
         identity,
         consent,
         profiles,

@@ -80,6 +80,7 @@ def lanes(product: Product) -> list[Lane]:
         Lane("tell", tell, 0.25),
         Lane("audiences", audiences, 5.0),
         Lane("upkeep", Upkeep(product.history, EVENTS, product.clock).step, 5.0),
+        Lane("retention", product.retention.step, 60.0),
         Lane("imports", importing.step, 0.5),
         Lane("beat", beat, 5.0),
     ]

@@ -11,9 +11,10 @@ person, tags) stays counted, as it would in a shop's ledger.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -49,6 +50,12 @@ class RetentionRule:
     set_at: datetime
 
 
+class _Wanted(NamedTuple):
+    brand: str
+    name: str
+    spared: tuple[str, ...]  # names with a rule of their own, where `name` means every other
+
+
 class Retention:
     """The rules, and the work of following them. Safe in several processes."""
 
@@ -57,7 +64,7 @@ class Retention:
         self._history = history
         self._clock = clock
         self._brand_of = brand_of
-        self._clean: dict[str, frozenset[tuple[str, str]]] = {}  # file -> what it was searched for without finding it
+        self._clean: dict[str, frozenset[_Wanted]] = {}  # file -> what it was searched for without finding it
 
     # ------------------------------------------------------------------------------------------------- the rules
     def rules(self, brand_id: int) -> list[RetentionRule]:
@@ -90,32 +97,34 @@ class Retention:
         files = self._history.files(EVENTS)
         there = {file.path for file in files}
         self._clean = {path: searched for path, searched in self._clean.items() if path in there}
-        own: dict[str, set[str]] = defaultdict(set)  # names with a rule of their own, by brand
-        for brand, name, _ in due:
-            own[brand].add(name)
         for file in files:
-            wanted = frozenset((brand, name) for brand, name, last in due if file.day <= last)
-            if wanted and self._clean.get(file.path) != wanted and self._remove(file, wanted, own):
+            wanted = frozenset(one for one, last in due if file.day <= last)
+            if wanted and self._clean.get(file.path) != wanted and self._remove(file, wanted):
                 return True
         return False
 
-    def _due(self) -> list[tuple[str, str, str]]:
-        """(brand, name, the last day that is due)."""
+    def _due(self) -> list[tuple[_Wanted, str]]:
+        """What is wanted, up to and with which day."""
         now = self._clock.now()
         with self._state.read() as tx:
             rules = tx.execute(sa.select(retention.c.brand_id, retention.c.name, retention.c.days)).all()
+        own: dict[int, set[str]] = defaultdict(set)
+        for rule in rules:
+            own[rule.brand_id].add(rule.name)
         found = []
         for rule in rules:
             brand = self._brand_of(rule.brand_id)
-            found.append((brand.key, rule.name, _before(now.astimezone(ZoneInfo(brand.time_zone)).date(), rule.days)))
+            spared = tuple(sorted(own[rule.brand_id])) if rule.name == EVERY_NAME else ()
+            last = _before(now.astimezone(ZoneInfo(brand.time_zone)).date(), rule.days)
+            found.append((_Wanted(brand.key, rule.name, spared), last))
         return found
 
-    def _remove(self, file: DataFile, wanted: frozenset[tuple[str, str]], own: Mapping[str, set[str]]) -> bool:
+    def _remove(self, file: DataFile, wanted: frozenset[_Wanted]) -> bool:
         """Take what is wanted out of the file; False when there was nothing, or the file is no longer there."""
         path = self._history.root / EVENTS / file.path
         try:
             opened = pq.ParquetFile(path)
-            going = _going(opened.read(["brand", "name"]), wanted, own)
+            going = _going(opened.read(["brand", "name"]), wanted)
             if not pc.any(going).as_py():
                 self._clean[file.path] = wanted
                 return False
@@ -140,15 +149,15 @@ def _before(today: date, days: int) -> str:
     return (today - timedelta(days=days + 1)).isoformat()
 
 
-def _going(rows: pa.Table, wanted: frozenset[tuple[str, str]], own: Mapping[str, set[str]]) -> pa.Array:
+def _going(rows: pa.Table, wanted: frozenset[_Wanted]) -> pa.Array:
     """Which rows are due."""
     going = pa.repeat(False, rows.num_rows)
     names = rows.column("name").combine_chunks()
     brands = rows.column("brand").combine_chunks()
-    for brand, name in wanted:
-        if name == EVERY_NAME:
-            mine = pc.invert(pc.is_in(names, pa.array(sorted(own[brand]), pa.string())))
+    for one in wanted:
+        if one.name == EVERY_NAME:
+            mine = pc.invert(pc.is_in(names, pa.array(one.spared, pa.string())))
         else:
-            mine = pc.equal(names, name)
-        going = pc.or_(going, pc.fill_null(pc.and_(pc.equal(brands, brand), mine), False))
+            mine = pc.equal(names, one.name)
+        going = pc.or_(going, pc.fill_null(pc.and_(pc.equal(brands, one.brand), mine), False))
     return going

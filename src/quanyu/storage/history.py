@@ -120,9 +120,11 @@ class History:
 
         root = self.root / name
         written = [delta_log.write_file(root, old[0].day, new)] if new is not None and new.num_rows else []
-        removed = [delta_log.remove({"path": file.path, "day": file.day, "size": file.size}, news=news) for file in old]
+        actions = [delta_log.remove({"path": file.path, "day": file.day, "size": file.size}, news=news) for file in old]
+        actions += [delta_log.add(file, news=news) for file in written]
+        if app is not None:
+            actions.append(delta_log.applied(app, 1))
         try:
-            actions = [*removed, *(delta_log.add(file, news=news) for file in written)]
             delta_log.commit(root, seen, actions, operation, agree)
         except delta_log.CommitConflict:
             delta_log.discard(root, written)

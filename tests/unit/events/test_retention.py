@@ -1,0 +1,219 @@
+"""Retention takes what is due, only that, and the books know of it whatever is killed; on both databases."""
+
+import json
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from quanyu.events import removals
+from quanyu.events.contracts import EVENT_SCHEMA, FrameHeader
+from quanyu.events.reconcile import Reconciliation
+from quanyu.events.retention import EVERY_NAME, Retention
+from quanyu.events.tables import book, removal
+from quanyu.kernel.clock import ManualClock, from_micros
+from quanyu.kernel.errors import Invalid
+from quanyu.storage import handover
+from quanyu.storage.delta_log import CommitConflict
+from quanyu.storage.history import History
+from quanyu.storage.state import State
+from quanyu.storage.upkeep import merge
+from tests.unit.events.conftest import World, make_world
+
+NOW = 1_790_000_000_000_000  # 2026-09-21 14:13 UTC, 22:13 in Shanghai
+DAY = 86_400_000_000
+
+
+class Shop:
+    """A world, its history, and retention over both."""
+
+    def __init__(self, world: World, clock: ManualClock) -> None:
+        self.world, self.clock, self.state = world, clock, world.state
+        self.history = History(world.folder / "history")
+        self.history.declare("events", EVENT_SCHEMA)
+        self.retention = Retention(world.state, self.history, clock, lambda _: world.brand)
+        self.recount = Reconciliation(world.state, self.history, clock, "ingest")
+
+    def send(self, *events: tuple[str, float], source: str = "web") -> None:
+        """Events as (name, days ago); their ids are their content, so a repetition is a duplicate."""
+        calls = [
+            {
+                "type": "track",
+                "event": name,
+                "userId": "u",
+                "messageId": f"{name}-{ago}",
+                "timestamp": from_micros(NOW - int(ago * DAY)).isoformat(),
+            }
+            for name, ago in events
+        ]
+        header = FrameHeader(NOW, "segment", source, len(calls), "batch")
+        self.world.events.log.append_now([(header, json.dumps({"batch": calls}).encode())])
+        batch = self.world.events.deduplicate(self.world.events.decode(self.world.events.read()))
+        with self.state.write() as tx:
+            assert self.world.events.commit_books(tx, batch)
+            rows = batch.table.select(EVENT_SCHEMA.names).cast(EVENT_SCHEMA)
+            number = handover.put(tx, "events", rows, self.clock.now()) if rows.num_rows else None
+        if number is not None:
+            self.world.events.keep_keys(batch, number)
+        handover.deliver(self.state, self.history, "ingest", "events")
+
+    def keep(self, **days: int | None) -> None:
+        with self.state.write() as tx:
+            for name, count in days.items():
+                self.retention.keep(tx, self.world.brand.brand_id, name.replace("every", EVERY_NAME), count, "ann")
+
+    def follow(self) -> int:
+        steps = 0
+        while self.retention.step():
+            steps += 1
+        return steps
+
+    def there(self) -> list[str]:
+        files = self.history.snapshot("events").files
+        return sorted(one for file in files for one in pq.ParquetFile(file).read(["event_id"])["event_id"].to_pylist())
+
+    def removed(self) -> int:
+        with self.state.read() as tx:
+            return int(tx.execute(sa.select(sa.func.sum(book.c.removed))).scalar_one())
+
+    def balanced(self) -> bool:
+        return self.recount.run().wrong == 0 and self.world.events.unbalanced() == []
+
+
+@pytest.fixture
+def shop(state: State, tmp_path: Path) -> Shop:
+    clock = ManualClock(from_micros(NOW + 1))
+    return Shop(make_world(state, tmp_path / "events", clock), clock)
+
+
+def test_a_rule_takes_its_kind_once_it_is_older_than_its_days_and_nothing_else(shop: Shop) -> None:
+    shop.send(("seen", 40), ("seen", 31), ("seen", 30), ("seen", 1), ("bought", 40), ("bought", 1))
+    assert shop.follow() == 0, "without a rule everything stays"
+    shop.keep(seen=30)
+    assert shop.follow() == 2
+    assert shop.there() == ["bought-1", "bought-40", "seen-1", "seen-30"]
+    assert shop.removed() == 2
+    assert shop.balanced()
+    assert shop.follow() == 0
+    shop.clock.advance(timedelta(days=1))
+    shop.follow()
+    assert shop.there() == ["bought-1", "bought-40", "seen-1"], "the next day, the next one is due"
+    assert shop.balanced()
+
+
+def test_the_day_is_the_brands_own(shop: Shop) -> None:
+    shop.send(("seen", 2.0), ("seen", 2.5))  # 22:13 and 10:13 of the same day in Shanghai
+    shop.keep(seen=1)
+    shop.clock.advance(timedelta(hours=1))  # 23:13: still the same today
+    shop.follow()
+    assert shop.there() == []
+    shop.send(("seen", 1.0))
+    assert shop.follow() == 0
+    shop.clock.advance(timedelta(hours=1))  # past midnight in Shanghai
+    shop.follow()
+    assert shop.there() == []
+
+
+def test_a_rule_for_every_kind_spares_those_with_their_own(shop: Shop) -> None:
+    shop.send(("seen", 20), ("clicked", 20), ("bought", 20), ("bought", 400))
+    shop.keep(every=10, bought=365)
+    shop.follow()
+    assert shop.there() == ["bought-20"]
+    shop.keep(bought=None)
+    shop.follow()
+    assert shop.there() == [], "without its own rule it falls under the general one"
+    assert shop.removed() == 4
+    assert shop.balanced()
+    assert [(rule.name, rule.days) for rule in shop.retention.rules(shop.world.brand.brand_id)] == [("*", 10)]
+
+
+def test_what_was_removed_is_a_duplicate_when_it_is_sent_again_and_late_events_are_taken_too(shop: Shop) -> None:
+    shop.send(("seen", 40))
+    shop.keep(seen=30)
+    shop.follow()
+    shop.send(("seen", 40))
+    assert shop.there() == []
+    shop.send(("seen", 50), ("seen", 2))
+    assert shop.there() == ["seen-2", "seen-50"]
+    shop.follow()
+    assert shop.there() == ["seen-2"]
+    assert shop.balanced()
+
+
+def test_a_kill_between_history_and_the_books_is_made_up_for(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(Exception):
+        pass
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    shop.send(("seen", 40), ("seen", 41), ("seen", 1))
+    shop.keep(seen=30)
+    finish = removals.finish
+    monkeypatch.setattr(removals, "finish", die)
+    with pytest.raises(Killed):
+        shop.retention.step()
+    assert len(shop.there()) == 2
+    assert shop.removed() == 0
+    assert shop.balanced(), "the recount knows what is under way"
+    monkeypatch.setattr(removals, "finish", finish)
+    shop.clock.advance(timedelta(minutes=11))
+    shop.follow()
+    assert shop.there() == ["seen-1"]
+    assert shop.removed() == 2
+    assert shop.balanced()
+
+
+def test_a_kill_before_history_changed_bars_that_removal_and_a_new_one_is_made(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Exception):
+        pass
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    shop.send(("seen", 40), ("seen", 1))
+    shop.keep(seen=30)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(History, "replace", die)
+        shop.retention.step()
+    with shop.state.read() as tx:
+        left = tx.execute(sa.select(removal.c.removal_id)).scalar_one()
+    shop.clock.advance(timedelta(minutes=11))
+    shop.follow()
+    assert shop.there() == ["seen-1"]
+    assert shop.removed() == 1
+    assert shop.balanced()
+    files = shop.history.files("events")
+    with pytest.raises(CommitConflict):  # whoever was only slow, and not dead, is too late
+        shop.history.replace("events", files, None, "DELETE", news=True, app=removals.app(left))
+    assert shop.there() == ["seen-1"]
+
+
+def test_a_merge_in_between_makes_the_removal_start_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.send(("seen", 40), ("bought", 40))
+    shop.send(("clicked", 40))
+    shop.keep(seen=30)
+    replace, calls = History.replace, Counter[str]()
+
+    def merge_first(self: History, name: str, *args: object, **more: object) -> None:
+        calls[str(more.get("app"))] += 1
+        if more.get("app") and len(calls) == 1:
+            assert merge(self, name, self.files(name))
+        replace(self, name, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(History, "replace", merge_first)
+    shop.follow()
+    assert shop.there() == ["bought-40", "clicked-40"]
+    assert shop.removed() == 1
+    assert shop.balanced()
+
+
+def test_rules_are_checked(shop: Shop) -> None:
+    for days in (0, -1, 40_000):
+        with pytest.raises(Invalid):
+            shop.keep(seen=days)

@@ -195,6 +195,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/books/recount": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the books fit what the stores hold */
+        get: operations["read_recount"];
+        put?: never;
+        /** Ask the worker to recount everything now */
+        post: operations["ask_recount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/categories": {
         parameters: {
             query?: never;
@@ -537,6 +555,213 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Imports, newest first */
+        get: operations["list_imports"];
+        put?: never;
+        /** Import a file by a saved mapping */
+        post: operations["start_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Upload a file: its bytes as they are */
+        post: operations["upload_import_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/files/{file_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete an uploaded file now */
+        delete: operations["delete_import_file"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/files/{file_id}/inspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Columns, sample and fitting mappings of a file */
+        post: operations["inspect_import_file"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/files/{file_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a mapping would make of a file; records nothing */
+        post: operations["preview_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/mappings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Saved mappings */
+        get: operations["list_import_mappings"];
+        put?: never;
+        /** Save a mapping */
+        post: operations["create_import_mapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/mappings/{mapping_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Save the next version of a mapping */
+        put: operations["change_import_mapping"];
+        post?: never;
+        /** Take a mapping off the list */
+        delete: operations["archive_import_mapping"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/ready-mappings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Ready mappings for exports that many brands have */
+        get: operations["list_ready_mappings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far an import is */
+        get: operations["read_import"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{job_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop an import; what it recorded stays */
+        post: operations["cancel_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{job_id}/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The refused rows of an import */
+        get: operations["list_import_errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/imports/{job_id}/errors.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The refused rows as they were, as CSV, to be mended and uploaded again (audited) */
+        get: operations["download_import_errors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/journeys": {
         parameters: {
             query?: never;
@@ -828,6 +1053,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tracking plan */
+        get: operations["read_plan"];
+        put?: never;
+        /** Publish a new version of the plan */
+        post: operations["publish_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plan/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What differs between two versions */
+        get: operations["compare_plans"];
+        put?: never;
+        /** What a new version would change */
+        post: operations["preview_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plan/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What traffic has and the plan does not */
+        get: operations["list_plan_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plan/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plan's versions, newest first */
+        get: operations["list_plan_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plan/violations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What broke the plan, with trends and examples */
+        get: operations["list_plan_violations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plan/yaml": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tracking plan as YAML */
+        get: operations["export_plan"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/predicates": {
         parameters: {
             query?: never;
@@ -890,6 +1219,92 @@ export interface paths {
         get: operations["list_quarantine"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is in quarantine, by source and reason */
+        get: operations["group_quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a replay in bulk would do */
+        post: operations["preview_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Replays in bulk, newest first */
+        get: operations["list_replays"];
+        put?: never;
+        /** Replay all held items that are chosen */
+        post: operations["start_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/replays/{replay_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a replay in bulk is */
+        get: operations["read_replay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quarantine/replays/{replay_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a replay in bulk */
+        post: operations["stop_replay"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1353,6 +1768,26 @@ export interface paths {
          * @description The write key is the user name of HTTP Basic, or `writeKey` in the body.
          */
         post: operations["collect_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Events in bulk, in Quanyu's own shape
+         * @description The write key is the user name of HTTP Basic, or a Bearer token. The body is streamed and of any length: one JSON object a line, or Arrow's IPC stream with these members as columns (`properties`, `traits` and `consent` as JSON text), either in gzip. Sending a row again stores nothing twice.
+         */
+        post: operations["collect_events"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1835,7 +2270,7 @@ export interface components {
         };
         /**
          * AuditOut
-         * @description One line of the ledger.
+         * @description One line of the ledger; `audit_id` counts the brand's lines from 1.
          */
         AuditOut: {
             /** Action */
@@ -1870,6 +2305,29 @@ export interface components {
             next_cursor?: string | null;
             /** Total */
             total?: number | null;
+        };
+        /**
+         * BadRowOut
+         * @description A refused row: its number as people count (the header is row 1), column, reason and what stands there.
+         */
+        BadRowOut: {
+            /** Column */
+            column: string;
+            label: components["schemas"]["LabelOut"];
+            /** Reason */
+            reason: string;
+            /** Row */
+            row: number;
+            /** Value */
+            value: string;
+        };
+        /**
+         * BadRowPage
+         * @description Refused rows of an import, in the order of the file.
+         */
+        BadRowPage: {
+            /** Items */
+            items: components["schemas"]["BadRowOut"][];
         };
         /**
          * BlockIn
@@ -1925,6 +2383,91 @@ export interface components {
         BookPage: {
             /** Items */
             items: components["schemas"]["BookOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            /** Total */
+            total?: number | null;
+        };
+        /**
+         * BooksStatus
+         * @description How the last recount of the books went: `discrepancies` hours do not fit what the stores hold (always none).
+         */
+        BooksStatus: {
+            /** Checked At */
+            checked_at: string | null;
+            /** Counted */
+            counted: number | null;
+            /** Discrepancies */
+            discrepancies: number | null;
+        };
+        /**
+         * BulkIn
+         * @description Which held items to replay, and how each is mended before.
+         */
+        BulkIn: {
+            /** Edits */
+            edits?: components["schemas"]["EditIn"][];
+            /** Reason */
+            reason?: string | null;
+            /** Since */
+            since?: string | null;
+            /** Source */
+            source?: string | null;
+            /**
+             * Until
+             * @description Not included
+             */
+            until?: string | null;
+        };
+        /**
+         * BulkOut
+         * @description A replay in bulk: `total`, `done` and `still` count items, `stored` and `duplicate` events.
+         */
+        BulkOut: {
+            /** Done */
+            done: number;
+            /** Duplicate */
+            duplicate: number;
+            /** Edits */
+            edits: components["schemas"]["EditIn"][];
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Reason */
+            reason: string | null;
+            /** Replay Id */
+            replay_id: string;
+            /** Since */
+            since: string | null;
+            /** Source */
+            source: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "done" | "stopped";
+            /** Still */
+            still: number;
+            /** Stored */
+            stored: number;
+            /** Total */
+            total: number;
+            /** Until */
+            until: string | null;
+        };
+        /**
+         * BulkPage
+         * @description Replays in bulk, newest first.
+         */
+        BulkPage: {
+            /** Items */
+            items: components["schemas"]["BulkOut"][];
             /** Next Cursor */
             next_cursor?: string | null;
             /** Total */
@@ -1993,6 +2536,25 @@ export interface components {
             name: components["schemas"]["ReportLabel"];
             /** Units */
             units: number;
+        };
+        /**
+         * ChangeOut
+         * @description One difference; `breaking` when what was right before may now break the plan.
+         */
+        ChangeOut: {
+            /** After */
+            after: unknown;
+            /** Before */
+            before: unknown;
+            /** Breaking */
+            breaking: boolean;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "added" | "removed" | "changed";
+            /** Path */
+            path: string;
         };
         /**
          * ChannelPage
@@ -2102,6 +2664,23 @@ export interface components {
             next_cursor?: string | null;
             /** Total */
             total?: number | null;
+        };
+        /**
+         * ColumnOut
+         * @description A column: how many cells are empty, what nine tenths of the others look like, the first values.
+         */
+        ColumnOut: {
+            /** Empty */
+            empty: number;
+            /**
+             * Looks Like
+             * @enum {string}
+             */
+            looks_like: "time" | "phone" | "masked" | "number" | "text" | "empty";
+            /** Name */
+            name: string;
+            /** Sample */
+            sample: string[];
         };
         /**
          * ConnectionChange
@@ -2274,7 +2853,7 @@ export interface components {
         };
         /**
          * ConsentRecorded
-         * @description The line that was written.
+         * @description The line that was written, and the sends that a withdrawal came too late for.
          */
         ConsentRecorded: {
             /**
@@ -2284,6 +2863,8 @@ export interface components {
             at: string;
             /** Consent Id */
             consent_id: string;
+            /** Too Late */
+            too_late: components["schemas"]["SendInFlight"][];
         };
         /**
          * ConsentSummary
@@ -2396,7 +2977,7 @@ export interface components {
         };
         /**
          * CouponDefinitionOut
-         * @description A kind of coupon with its counters; amounts in minor units of `currency`.
+         * @description A kind of coupon; amounts in minor units of `currency`, `issued` and `redeemed` among the people in scope.
          */
         CouponDefinitionOut: {
             /** Coupon Id */
@@ -2506,12 +3087,59 @@ export interface components {
             username: string;
         };
         /**
+         * DiffOut
+         * @description What differs, and whether any of it is breaking.
+         */
+        DiffOut: {
+            /** Breaking */
+            breaking: boolean;
+            /** Items */
+            items: components["schemas"]["ChangeOut"][];
+        };
+        /**
          * DiscardIn
          * @description Why the event is given up.
          */
         DiscardIn: {
             /** Reason */
             reason: string;
+        };
+        /**
+         * DiscrepancyOut
+         * @description An hour whose books do not fit what the stores hold: history should have `stored - removed` events.
+         */
+        DiscrepancyOut: {
+            /** Accepted */
+            accepted: number;
+            /** Duplicate */
+            duplicate: number;
+            /**
+             * Found At
+             * Format: date-time
+             */
+            found_at: string;
+            /** Found Quarantined */
+            found_quarantined: number;
+            /** Found Stored */
+            found_stored: number;
+            /**
+             * Hour At
+             * Format: date-time
+             */
+            hour_at: string;
+            /** Quarantined */
+            quarantined: number;
+            /** Removed */
+            removed: number;
+            /**
+             * Seen At
+             * Format: date-time
+             */
+            seen_at: string;
+            /** Source */
+            source: string;
+            /** Stored */
+            stored: number;
         };
         /**
          * Draft
@@ -2568,6 +3196,61 @@ export interface components {
             port: string;
             /** To */
             to: string;
+        };
+        /**
+         * EditIn
+         * @description One edit of every chosen event: `rename` the member at `path` to `to`, `set` it to `value`, `remove` it, or read
+         *     it as `text` or `number`. A path is written `properties.total` and goes into lists.
+         */
+        EditIn: {
+            /**
+             * Op
+             * @enum {string}
+             */
+            op: "rename" | "set" | "remove" | "text" | "number";
+            /** Path */
+            path: string;
+            /**
+             * To
+             * @default
+             */
+            to: string;
+            /** Value */
+            value?: string | number | boolean | null;
+        };
+        /**
+         * EventBody
+         * @description What the plan says of an event, and what happens to properties that are not listed.
+         */
+        EventBody: {
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Owner
+             * @default
+             */
+            owner: string;
+            /** Properties */
+            properties?: {
+                [key: string]: components["schemas"]["PropertyBody"];
+            };
+            /**
+             * Rule
+             * @default keep
+             * @enum {string}
+             */
+            rule: "keep" | "drop" | "quarantine";
+            /** Sources */
+            sources?: string[];
+            /**
+             * Undeclared
+             * @default allow
+             * @enum {string}
+             */
+            undeclared: "allow" | "keep" | "drop" | "quarantine";
         };
         /**
          * EventItemOut
@@ -2690,6 +3373,23 @@ export interface components {
             query: {
                 [key: string]: string;
             };
+        };
+        /**
+         * ExampleOut
+         * @description An item that would stay in quarantine; its text is masked.
+         */
+        ExampleOut: {
+            /** Detail */
+            detail: string;
+            /** Excerpt */
+            excerpt: string;
+            /** Quarantine Id */
+            quarantine_id: string;
+            /** Reason */
+            reason: string;
+            reason_label: components["schemas"]["LabelOut"];
+            /** Where */
+            where: string;
         };
         /**
          * ExitReport
@@ -2817,6 +3517,43 @@ export interface components {
              */
             type: "group";
         };
+        /**
+         * GroupOut
+         * @description How much one source has in quarantine for one reason: items, and the events in them.
+         */
+        GroupOut: {
+            /** Events */
+            events: number;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /** Items */
+            items: number;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Reason */
+            reason: string;
+            reason_label: components["schemas"]["LabelOut"];
+            /** Source */
+            source: string;
+        };
+        /**
+         * GroupPage
+         * @description What is in quarantine by source and reason, most events first.
+         */
+        GroupPage: {
+            /** Items */
+            items: components["schemas"]["GroupOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            /** Total */
+            total?: number | null;
+        };
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
@@ -2840,6 +3577,147 @@ export interface components {
             en: string;
             /** Zh */
             zh: string;
+        };
+        /**
+         * ImportFileOut
+         * @description An uploaded file; it is deleted at `until`.
+         */
+        ImportFileOut: {
+            /** Bytes */
+            bytes: number;
+            /** File Id */
+            file_id: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Name */
+            name: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * ImportIn
+         * @description A file to import by a saved mapping. With more than `most_bad` refused rows nothing is imported.
+         */
+        ImportIn: {
+            /** File Id */
+            file_id: string;
+            /** Mapping Id */
+            mapping_id: string;
+            /**
+             * Most Bad
+             * @default 1000
+             */
+            most_bad: number;
+        };
+        /**
+         * ImportOut
+         * @description One import. rows = in events + bad + skipped + repeated; done = fresh + corrected + unchanged, of `events`.
+         */
+        ImportOut: {
+            /** Bad */
+            bad: number;
+            /** Connection Id */
+            connection_id: string | null;
+            /** Corrected */
+            corrected: number;
+            /** Done */
+            done: number;
+            /** Ended At */
+            ended_at: string | null;
+            /** Events */
+            events: number;
+            /** File Id */
+            file_id: string | null;
+            /** Fresh */
+            fresh: number;
+            /** Job Id */
+            job_id: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Mapping Id */
+            mapping_id: string;
+            /** Mapping Version */
+            mapping_version: number;
+            /** Masked */
+            masked: number;
+            problem: components["schemas"]["LabelOut"] | null;
+            /** Repeated */
+            repeated: number;
+            /** Rows */
+            rows: number;
+            /** Skipped */
+            skipped: number;
+            /** Source */
+            source: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "queued" | "running" | "done" | "failed" | "cancelled";
+            /** Title */
+            title: string;
+            /** Unchanged */
+            unchanged: number;
+        };
+        /**
+         * ImportPage
+         * @description Imports, newest first.
+         */
+        ImportPage: {
+            /** Items */
+            items: components["schemas"]["ImportOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /**
+         * InspectIn
+         * @description How to read the file, where it should not be found out: `read` of a mapping.
+         */
+        InspectIn: {
+            /** Read */
+            read?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * InspectedOut
+         * @description What is in a file, and the mappings that fit it, the likeliest first.
+         */
+        InspectedOut: {
+            /** Columns */
+            columns: components["schemas"]["ColumnOut"][];
+            /** Delimiter */
+            delimiter: string | null;
+            /** Encoding */
+            encoding: string | null;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "csv" | "excel" | "parquet" | "ndjson";
+            /** Ragged */
+            ragged: number;
+            /** Rows */
+            rows: number;
+            /** Sample */
+            sample: {
+                [key: string]: string | null;
+            }[];
+            /** Sheets */
+            sheets: string[];
+            /** Suggestions */
+            suggestions: components["schemas"]["SuggestionOut"][];
         };
         /**
          * IntervalReport
@@ -3228,6 +4106,72 @@ export interface components {
             name: string;
             /** Source */
             source: string;
+        };
+        /**
+         * MappingChange
+         * @description The next version of a mapping; `version` is the one that was edited.
+         */
+        MappingChange: {
+            /** Mapping */
+            mapping: {
+                [key: string]: unknown;
+            } | string;
+            /** Name */
+            name: string;
+            /** Version */
+            version: number;
+        };
+        /**
+         * MappingIn
+         * @description A mapping to save. `source` is the source of its events (letters, digits, `_`); others share its keys.
+         */
+        MappingIn: {
+            /** Mapping */
+            mapping: {
+                [key: string]: unknown;
+            } | string;
+            /** Name */
+            name: string;
+            /** Source */
+            source?: string | null;
+        };
+        /**
+         * MappingOut
+         * @description A saved mapping, its newest version.
+         */
+        MappingOut: {
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Mapping */
+            mapping: {
+                [key: string]: unknown;
+            };
+            /** Mapping Id */
+            mapping_id: string;
+            /** Name */
+            name: string;
+            /** Source */
+            source: string;
+            /**
+             * Target
+             * @enum {string}
+             */
+            target: "events" | "people" | "products" | "stores";
+            /** Version */
+            version: number;
+        };
+        /**
+         * MappingPage
+         * @description The brand's mappings by name.
+         */
+        MappingPage: {
+            /** Items */
+            items: components["schemas"]["MappingOut"][];
         };
         /**
          * NodeReport
@@ -3691,6 +4635,40 @@ export interface components {
             value: string;
         };
         /**
+         * PlanBody
+         * @description A whole plan. Without `enforce` it watches and counts; personal values are hashed in any case.
+         */
+        PlanBody: {
+            /**
+             * Enforce
+             * @default false
+             */
+            enforce: boolean;
+            /** Events */
+            events?: {
+                [key: string]: components["schemas"]["EventBody"];
+            };
+            /**
+             * Undeclared
+             * @default allow
+             * @enum {string}
+             */
+            undeclared: "allow" | "keep" | "quarantine";
+        };
+        /**
+         * PlanOut
+         * @description The newest version; `version` is 0 before the first.
+         */
+        PlanOut: {
+            /** Labels */
+            labels: {
+                [key: string]: components["schemas"]["LabelOut"];
+            };
+            plan: components["schemas"]["PlanBody"];
+            /** Version */
+            version: number;
+        };
+        /**
          * PolicyChangeIn
          * @description What would be different about a policy; fields left out stay.
          */
@@ -3807,6 +4785,16 @@ export interface components {
             label: components["schemas"]["AudienceLabel"];
         };
         /**
+         * PreviewIn
+         * @description A mapping to try: an object, or its YAML or JSON text.
+         */
+        PreviewIn: {
+            /** Mapping */
+            mapping: {
+                [key: string]: unknown;
+            } | string;
+        };
+        /**
          * Product
          * @description Facts about the installation.
          */
@@ -3869,6 +4857,111 @@ export interface components {
             en: string;
             /** Zh */
             zh: string;
+        };
+        /**
+         * PropertyBody
+         * @description What the plan says of a property. `sources` limits it to these; `personal` values are stored as hashes only.
+         */
+        PropertyBody: {
+            /** Allowed */
+            allowed?: (string | number)[];
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /** Maximum */
+            maximum?: number | null;
+            /** Minimum */
+            minimum?: number | null;
+            /**
+             * Owner
+             * @default
+             */
+            owner: string;
+            /**
+             * Personal
+             * @default false
+             */
+            personal: boolean;
+            /**
+             * Required
+             * @default false
+             */
+            required: boolean;
+            /** Rule */
+            rule?: ("keep" | "drop" | "quarantine") | null;
+            /** Sources */
+            sources?: string[];
+            /**
+             * Type
+             * @default any
+             * @enum {string}
+             */
+            type: "any" | "text" | "number" | "integer" | "boolean" | "list" | "object" | "time";
+            /**
+             * Unit
+             * @default
+             */
+            unit: string;
+        };
+        /**
+         * ProposalOut
+         * @description Something that traffic has and the plan does not: an event (`property` is empty) or a property of one.
+         */
+        ProposalOut: {
+            /** Count */
+            count: number;
+            /** Example */
+            example: string;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Name */
+            name: string;
+            name_label: components["schemas"]["LabelOut"];
+            /** Property */
+            property: string;
+            /** Sources */
+            sources: string[];
+            suggestion: components["schemas"]["PropertyBody"] | null;
+            /** Types */
+            types: string[];
+        };
+        /**
+         * ProposalPage
+         * @description What could be added to the plan, most frequent first.
+         */
+        ProposalPage: {
+            /** Items */
+            items: components["schemas"]["ProposalOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            /** Total */
+            total?: number | null;
+        };
+        /**
+         * PublishIn
+         * @description A new version of the plan, as an object or as YAML. `after` is the version that was edited.
+         */
+        PublishIn: {
+            /** After */
+            after?: number | null;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            plan?: components["schemas"]["PlanBody"] | null;
+            /** Yaml */
+            yaml?: string | null;
         };
         /**
          * QuarantinePage
@@ -3974,15 +5067,46 @@ export interface components {
             label: components["schemas"]["AudienceLabel"];
         };
         /**
-         * ReasonCount
-         * @description How many sends were suppressed for a reason.
+         * ReadyOut
+         * @description A ready mapping for an export that many brands have.
          */
-        ReasonCount: {
-            /** Count */
-            count: number;
-            label: components["schemas"]["Text"];
-            /** Reason */
-            reason: string;
+        ReadyOut: {
+            /** Key */
+            key: string;
+            /** Mapping */
+            mapping: {
+                [key: string]: unknown;
+            };
+            name: components["schemas"]["LabelOut"];
+            /** Source */
+            source: string;
+            /**
+             * Target
+             * @enum {string}
+             */
+            target: "events" | "people" | "products" | "stores";
+        };
+        /**
+         * ReadyPage
+         * @description The ready mappings.
+         */
+        ReadyPage: {
+            /** Items */
+            items: components["schemas"]["ReadyOut"][];
+        };
+        /**
+         * RecountOut
+         * @description The last recount of the stores and what it found. `full_at` is when everything was last counted.
+         */
+        RecountOut: {
+            /** Checked At */
+            checked_at: string | null;
+            /** Counted */
+            counted: number;
+            /** Full At */
+            full_at: string | null;
+            /** Items */
+            items: components["schemas"]["DiscrepancyOut"][];
         };
         /**
          * RedemptionIn
@@ -4160,6 +5284,8 @@ export interface components {
             } | null;
             /** Coupon Code */
             coupon_code: string | null;
+            /** Coupon Status */
+            coupon_status: ("issued" | "redeemed" | "expired" | "void") | null;
             /**
              * Created At
              * Format: date-time
@@ -4195,6 +5321,19 @@ export interface components {
             wake_at: string;
         };
         /**
+         * SendInFlight
+         * @description A send that had been handed to its provider, who has not answered yet.
+         */
+        SendInFlight: {
+            /** Effect Id */
+            effect_id: string;
+            /**
+             * Submitted At
+             * Format: date-time
+             */
+            submitted_at: string;
+        };
+        /**
          * SendJourney
          * @description The journey that a send comes from.
          */
@@ -4215,6 +5354,8 @@ export interface components {
             connection: string;
             /** Coupon Code */
             coupon_code: string | null;
+            /** Coupon Status */
+            coupon_status: ("issued" | "redeemed" | "expired" | "void") | null;
             /**
              * Created At
              * Format: date-time
@@ -4293,7 +5434,7 @@ export interface components {
             /** By Status */
             by_status: components["schemas"]["StatusCount"][];
             /** Suppressed */
-            suppressed: components["schemas"]["ReasonCount"][];
+            suppressed: components["schemas"]["quanyu__messaging__routes_models__ReasonCount"][];
             /** Unknown */
             unknown: number;
         };
@@ -4478,6 +5619,7 @@ export interface components {
          * @description How the installation is doing.
          */
         StatusOut: {
+            books: components["schemas"]["BooksStatus"];
             stores: components["schemas"]["StoreStatus"];
             /** Version */
             version: string;
@@ -4531,15 +5673,30 @@ export interface components {
         };
         /**
          * StoreStatus
-         * @description The two stores.
+         * @description The two stores; their sizes are told only to callers who have every brand.
          */
         StoreStatus: {
             /** History Bytes */
-            history_bytes: number;
+            history_bytes: number | null;
             /** History Rows */
-            history_rows: number;
+            history_rows: number | null;
             /** State */
             state: string;
+        };
+        /**
+         * SuggestionOut
+         * @description A mapping that fits; `ready` is the key of the ready one that it is.
+         */
+        SuggestionOut: {
+            /** Fits */
+            fits: number;
+            /** Mapping */
+            mapping: {
+                [key: string]: unknown;
+            };
+            name: components["schemas"]["LabelOut"];
+            /** Ready */
+            ready: string | null;
         };
         /**
          * SuppressedCount
@@ -4789,7 +5946,9 @@ export interface components {
         };
         /**
          * VerificationOut
-         * @description Whether the ledger's chain is whole.
+         * @description Whether the ledger's chain is whole: `entries` of the brand were read, `broken_at` is the first that is wrong.
+         *
+         *     The chain runs through the entries of every brand: one that is not intact without `broken_at` broke elsewhere.
          */
         VerificationOut: {
             /** Broken At */
@@ -4800,16 +5959,104 @@ export interface components {
             intact: boolean;
         };
         /**
+         * VersionOut
+         * @description One version of the plan.
+         */
+        VersionOut: {
+            /** Enforce */
+            enforce: boolean;
+            /** Events */
+            events: number;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Note */
+            note: string;
+            /** Properties */
+            properties: number;
+            /** Version */
+            version: number;
+        };
+        /**
+         * VersionPage
+         * @description The plan's versions, newest first.
+         */
+        VersionPage: {
+            /** Items */
+            items: components["schemas"]["VersionOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            /** Total */
+            total?: number | null;
+        };
+        /**
+         * ViolationOut
+         * @description What broke the plan in the time asked for. `trend` counts by hour (or day, when the time is long).
+         */
+        ViolationOut: {
+            /** Count */
+            count: number;
+            /** Example */
+            example: string;
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Name */
+            name: string;
+            name_label: components["schemas"]["LabelOut"];
+            /** Property */
+            property: string;
+            /** Reason */
+            reason: string;
+            reason_label: components["schemas"]["LabelOut"];
+            /**
+             * Rule
+             * @enum {string}
+             */
+            rule: "keep" | "drop" | "quarantine";
+            /** Source */
+            source: string;
+            /** Trend */
+            trend: number[];
+        };
+        /**
+         * ViolationPage
+         * @description What broke the plan, most frequent first; `starts` are the beginnings of the trends' steps.
+         */
+        ViolationPage: {
+            /** Items */
+            items: components["schemas"]["ViolationOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            /** Starts */
+            starts: string[];
+            /** Total */
+            total?: number | null;
+        };
+        /**
          * WorkerStatus
          * @description How the worker is doing. `lag_seconds` is the age of the oldest event that is not yet processed.
+         *
+         *     The backlog is the installation's: it is told only to callers who have every brand.
          */
         WorkerStatus: {
             /** Alive */
             alive: boolean;
             /** Backlog Bytes */
-            backlog_bytes: number;
+            backlog_bytes: number | null;
             /** Backlog Events */
-            backlog_events: number;
+            backlog_events: number | null;
             /** Lag Seconds */
             lag_seconds: number;
             /** Last Beat At */
@@ -4835,6 +6082,78 @@ export interface components {
             visitors: number | null;
         };
         /**
+         * PreviewOut
+         * @description What a replay would do, judged on the newest `looked` of `total` items.
+         *
+         *     `ready` counts items that would leave the quarantine, `stored` and `duplicate` the events in them.
+         */
+        quanyu__events__routes_quarantine__PreviewOut: {
+            /** Duplicate */
+            duplicate: number;
+            /** Examples */
+            examples: components["schemas"]["ExampleOut"][];
+            /** Looked */
+            looked: number;
+            /** Ready */
+            ready: number;
+            /** Still */
+            still: components["schemas"]["quanyu__events__routes_quarantine__ReasonCount"][];
+            /** Stored */
+            stored: number;
+            /** Total */
+            total: number;
+        };
+        /**
+         * ReasonCount
+         * @description How many items one reason holds back.
+         */
+        quanyu__events__routes_quarantine__ReasonCount: {
+            /** Items */
+            items: number;
+            /** Reason */
+            reason: string;
+            reason_label: components["schemas"]["LabelOut"];
+        };
+        /**
+         * PreviewOut
+         * @description What a mapping makes of a file: rows = in events + bad + skipped + repeated. Identifiers are masked.
+         */
+        quanyu__imports__routes_models__PreviewOut: {
+            /** Bad */
+            bad: number;
+            /** Bad Rows */
+            bad_rows: components["schemas"]["BadRowOut"][];
+            /** Events */
+            events: number;
+            /** First */
+            first: {
+                [key: string]: unknown;
+            }[];
+            /** Masked */
+            masked: number;
+            /** Reasons */
+            reasons: components["schemas"]["quanyu__imports__routes_models__ReasonCount"][];
+            /** Repeated */
+            repeated: number;
+            /** Rows */
+            rows: number;
+            /** Skipped */
+            skipped: number;
+        };
+        /**
+         * ReasonCount
+         * @description How many rows are refused for one reason in one column.
+         */
+        quanyu__imports__routes_models__ReasonCount: {
+            /** Column */
+            column: string;
+            label: components["schemas"]["LabelOut"];
+            /** Reason */
+            reason: string;
+            /** Rows */
+            rows: number;
+        };
+        /**
          * ChannelOut
          * @description A kind of channel that is installed.
          */
@@ -4849,6 +6168,17 @@ export interface components {
             /** Kind */
             kind: string;
             label: components["schemas"]["Text"];
+        };
+        /**
+         * ReasonCount
+         * @description How many sends were suppressed for a reason.
+         */
+        quanyu__messaging__routes_models__ReasonCount: {
+            /** Count */
+            count: number;
+            label: components["schemas"]["Text"];
+            /** Reason */
+            reason: string;
         };
     };
     responses: never;
@@ -5368,6 +6698,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VerificationOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_recount: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecountOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    ask_recount: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description Validation Error */
@@ -6165,6 +7559,530 @@ export interface operations {
             };
         };
     };
+    list_imports: {
+        parameters: {
+            query?: {
+                connection_id?: string | null;
+                cursor?: string | null;
+                limit?: number;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    start_import: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    upload_import_file: {
+        parameters: {
+            query: {
+                /** @description What the file is called */
+                name: string;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportFileOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_import_file: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    inspect_import_file: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InspectIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InspectedOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    preview_import: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreviewIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["quanyu__imports__routes_models__PreviewOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_import_mappings: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MappingPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    create_import_mapping: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MappingOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    change_import_mapping: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                mapping_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MappingOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    archive_import_mapping: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                mapping_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_ready_mappings: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadyPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_import: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    cancel_import: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_import_errors: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BadRowPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    download_import_errors: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     list_journeys: {
         parameters: {
             query?: {
@@ -6853,6 +8771,277 @@ export interface operations {
             };
         };
     };
+    read_plan: {
+        parameters: {
+            query?: {
+                version?: number | null;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    publish_plan: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    compare_plans: {
+        parameters: {
+            query: {
+                before: number;
+                after: number;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    preview_plan: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublishIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiffOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_plan_proposals: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_plan_versions: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_plan_violations: {
+        parameters: {
+            query?: {
+                hours?: number;
+                name?: string | null;
+                source?: string | null;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ViolationPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    export_plan: {
+        parameters: {
+            query?: {
+                version?: number | null;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     list_predicates: {
         parameters: {
             query?: {
@@ -6964,6 +9153,9 @@ export interface operations {
                 source?: string | null;
                 reason?: string | null;
                 status?: ("held" | "replayed" | "discarded") | null;
+                since?: string | null;
+                /** @description Not included */
+                until?: string | null;
                 cursor?: string | null;
                 limit?: number;
                 /** @description Brand key; the caller's first if left out */
@@ -6983,6 +9175,210 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["QuarantinePage"];
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    group_quarantine: {
+        parameters: {
+            query?: {
+                status?: ("held" | "replayed" | "discarded") | null;
+                source?: string | null;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    preview_replay: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["quanyu__events__routes_quarantine__PreviewOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_replays: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    start_replay: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    read_replay: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                replay_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    stop_replay: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                replay_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
@@ -8688,6 +11084,145 @@ export interface operations {
                     "application/json": {
                         code: string;
                         message: string;
+                    };
+                };
+            };
+            /** @description The log cannot be written now; send again */
+            503: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+        };
+    };
+    collect_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/vnd.apache.arrow.stream": string;
+                "application/x-ndjson": {
+                    /** @description Minor units */
+                    amount?: number;
+                    /** @enum {unknown} */
+                    channel?: "ads" | "app" | "douyin" | "jd" | "mini_program" | "official_account" | "other" | "sms" | "store" | "tmall" | "web" | "wecom";
+                    consent?: Record<string, never>[];
+                    currency?: string;
+                    effect_id?: string;
+                    /** @description Idempotency key, permanent */
+                    event_id: string;
+                    identifiers?: {
+                        /** @enum {unknown} */
+                        namespace: "anonymous_id" | "card" | "email" | "external_userid" | "household" | "member_no" | "openid" | "phone" | "platform_buyer" | "unionid" | "user_id";
+                        value: string;
+                    }[];
+                    items?: {
+                        /** @description Minor units */
+                        amount?: number;
+                        quantity?: number;
+                        sku: string;
+                        /** @description Minor units */
+                        unit_price?: number;
+                    }[];
+                    name: string;
+                    /** @description An instant with its time zone, or microseconds since 1970 UTC */
+                    occurred_at: string | number;
+                    order_id?: string;
+                    properties?: Record<string, never>;
+                    replaces?: string;
+                    session_id?: string;
+                    staff_id?: string;
+                    store_id?: string;
+                    touchpoint?: string;
+                    /** @description Operations on the person's traits: set, set_once, increment, append, unset, delete, unbind */
+                    traits?: Record<string, never>;
+                };
+            };
+        };
+        responses: {
+            /** @description All rows are durably kept; one that fails a check goes to quarantine with its number */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Events that are durably kept */
+                        accepted: number;
+                        /** @constant */
+                        success: true;
+                    };
+                };
+            };
+            /** @description A broken stream; the rows before it are kept */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Events that are durably kept */
+                        accepted?: number;
+                        code: string;
+                        message: string;
+                        /** @description The row, from 1, that comes next */
+                        row?: number;
+                    };
+                };
+            };
+            /** @description Unknown write key */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description One line or one record batch is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Events that are durably kept */
+                        accepted?: number;
+                        code: string;
+                        message: string;
+                        /** @description The row, from 1, that comes next */
+                        row?: number;
+                    };
+                };
+            };
+            /** @description The columns of the Arrow stream are not as asked */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Events that are durably kept */
+                        accepted?: number;
+                        code: string;
+                        message: string;
+                        /** @description The row, from 1, that comes next */
+                        row?: number;
                     };
                 };
             };

@@ -109,7 +109,7 @@ export function Table<R extends object>({ columns, dataSource, rowKey, size = "m
                     const value: unknown = column.dataIndex ? row[column.dataIndex] : undefined;
                     return (
                       <td key={nameOf(column, i)} style={{ textAlign: column.align }} data-label={typeof column.title === "string" ? column.title : undefined}>
-                        {column.render ? column.render(value, row, index) : (value as ReactNode)}
+                        <div>{column.render ? column.render(value, row, index) : (value as ReactNode)}</div>
                       </td>
                     );
                   })}

@@ -1,5 +1,5 @@
 // Parts of a page, one at a time, kept in the address (?tab=). They scroll sideways where there is no room.
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { useFilters } from "@/shared/lists";
 import "./tabs.css";
 
@@ -23,8 +23,11 @@ export function Parts({ parts, label }: { parts: Part[]; label: string }) {
 
 /** Only the names of the parts, for a page that shows them itself. */
 export function PartsBar({ parts, label, open, onOpen }: { parts: Omit<Part, "content">[]; label: string; open: string; onOpen: (key: string) => void }) {
+  const bar = useRef<HTMLElement>(null);
+  // Where the names have no room side by side, the one that is open must be in sight.
+  useEffect(() => bar.current?.querySelector("[aria-current]")?.scrollIntoView?.({ block: "nearest", inline: "center" }), [open]);
   return (
-    <nav className="parts" aria-label={label}>
+    <nav className="parts" aria-label={label} ref={bar}>
       {parts.map((part) => (
         <button key={part.key} type="button" aria-current={part.key === open ? "page" : undefined} data-testid={`tab-${part.key}`} onClick={() => onOpen(part.key)}>
           {part.label}

@@ -80,7 +80,7 @@ export function usePersonActions(personId: string) {
     restore: useMutation({ mutationFn: (link: number) => post(`/identity/links/${link}/restore`, {}), onSuccess: done }),
     merge: useMutation({ mutationFn: (given: { people: string[]; reason: string }) => post<{ person_id: string }>("/people/merge", { person_ids: given.people, reason: given.reason }), onSuccess: done }),
     tags: useMutation({ mutationFn: (given: { add: string[]; remove: string[] }) => put(`/people/${personId}/tags`, given), onSuccess: done }),
-    consent: useMutation({ mutationFn: (given: { purpose: string; channel: string; status: string; evidence: string }) => post(`/people/${personId}/consent`, given), onSuccess: done }),
+    consent: useMutation({ mutationFn: (given: { purpose: string; channel: string; status: string; evidence: string }) => post<Schemas["ConsentRecorded"]>(`/people/${personId}/consent`, given), onSuccess: done }),
     reveal: useMutation({ mutationFn: (given: { identifier_id?: number; trait?: string; reason: string }) => post<{ value: string }>(`/people/${personId}/reveal`, given) }),
   };
 }

@@ -91,7 +91,13 @@ function Statement({ asked: { row, status }, personId, close }: { asked: Asked; 
       onOk={() =>
         actions.consent.mutate(
           { purpose: row.purpose, channel: row.channel, status, evidence: evidence.trim() || "console" },
-          { onSuccess: close, onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))) },
+          {
+            onSuccess: ({ too_late: late }) => {
+              if (late.length) void message.warning(t("tooLate", { count: late.length, sends: late.map((one) => at(one.submitted_at, "MM-DD HH:mm:ss")).join(" · ") }), 8);
+              close();
+            },
+            onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))),
+          },
         )
       }
     >

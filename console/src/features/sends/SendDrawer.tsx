@@ -12,7 +12,7 @@ import { ErrorState, sentenceOf } from "@/shared/ui";
 import { settleSend, useSend } from "./api";
 import { messageOf } from "./content";
 import { TONES } from "./tones";
-import { KEEPS_COUPON, type Outcome, type SendDetail, type SendStatus } from "./types";
+import { type Outcome, type SendDetail, type SendStatus } from "./types";
 
 interface Props {
   effectId: string | null;
@@ -70,7 +70,7 @@ function Detail({ send, onSettled }: { send: SendDetail; onSettled: () => void }
           <>
             <dt>{t("coupon")}</dt>
             <dd>
-              <code>{send.coupon_code}</code> {KEEPS_COUPON.has(send.status) ? null : <span className="faint">{t("couponVoid")}</span>}
+              <code>{send.coupon_code}</code> {send.coupon_status ? <span className="faint">{t(`couponStatus.${send.coupon_status}`)}</span> : null}
             </dd>
           </>
         ) : null}

@@ -11,7 +11,7 @@ import { Card, Empty, ErrorState, FilterBar, Page } from "@/shared/ui";
 import { useConnectionNames, useJourneyNames, useSends, useSummary } from "./api";
 import { SendDrawer } from "./SendDrawer";
 import { TONES } from "./tones";
-import { KEEPS_COUPON, STATUSES, type Filters, type Send, type SendStatus, type Summary } from "./types";
+import { STATUSES, type Filters, type Send, type SendStatus, type Summary } from "./types";
 import "./sends.css";
 
 const KEYS = ["journey_id", "node_id", "status", "reason", "connection", "person_id"] as const;
@@ -194,7 +194,7 @@ function SendTable({ rows, loading, onOpen, connectionName }: { rows: Send[]; lo
           render: (_, send) => (
             <button type="button" className="sd-open" onClick={() => onOpen(send.effect_id)} data-testid={`send-${send.effect_id}`}>
               {send.title ?? t("untitled")}
-              {send.coupon_code && KEEPS_COUPON.has(send.status) ? <small className="faint">{t("withCoupon", { code: send.coupon_code })}</small> : null}
+              {send.coupon_code ? <small className="faint">{t("withCoupon", { code: send.coupon_code })}{send.coupon_status === "void" ? ` · ${t("couponStatus.void")}` : ""}</small> : null}
             </button>
           ),
         },

@@ -4,9 +4,6 @@ import type { Schemas } from "@/shared/schema";
 export const STATUSES = ["intended", "claimed", "submitted", "accepted", "rejected", "unknown", "suppressed", "deferred", "held_out"] as const;
 export type SendStatus = (typeof STATUSES)[number];
 
-/** States in which the coupon of a message stands; in the others it was taken back with the message. */
-export const KEEPS_COUPON: ReadonlySet<SendStatus> = new Set(["intended", "claimed", "submitted", "accepted", "unknown", "deferred"]);
-
 export type Send = Omit<Schemas["SendOut"], "status"> & { status: SendStatus };
 export type SendDetail = Omit<Schemas["SendDetail"], "status"> & { status: SendStatus };
 export type Summary = Omit<Schemas["SendSummary"], "by_status"> & { by_status: (Omit<Schemas["StatusCount"], "status"> & { status: SendStatus })[] };

@@ -27,7 +27,7 @@ export default function AuditTab() {
           className="spaced"
           showIcon
           type={verify.data.intact ? "success" : "error"}
-          title={t(verify.data.intact ? "audit.intact" : "audit.broken", { count: verify.data.entries, entries: integer(verify.data.entries), at: verify.data.broken_at })}
+          title={t(verify.data.intact ? "audit.intact" : verify.data.broken_at === null ? "audit.brokenElsewhere" : "audit.broken", { count: verify.data.entries, entries: integer(verify.data.entries), at: verify.data.broken_at })}
         />
       ) : null}
       <FilterBar onReset={reset}>

@@ -72,16 +72,16 @@ function StatusCard() {
             </div>
             <div>
               <span>{t("system.backlog")}</span>
-              <strong className="number">{integer(worker.backlog_events)}</strong>
+              <strong className="number">{worker.backlog_events === null ? "–" : integer(worker.backlog_events)}</strong>
               <small className="faint">
-                {bytes(worker.backlog_bytes)}
-                {worker.lag_seconds === null ? "" : ` · ${t("system.lag", { seconds: worker.lag_seconds.toFixed(1) })}`}
+                {worker.backlog_bytes === null ? "" : `${bytes(worker.backlog_bytes)} · `}
+                {t("system.lag", { seconds: worker.lag_seconds.toFixed(1) })}
               </small>
             </div>
             <div>
               <span>{t("system.history")}</span>
-              <strong className="number">{integer(stores.history_rows)}</strong>
-              <small className="faint">{bytes(stores.history_bytes)}</small>
+              <strong className="number">{stores.history_rows === null ? "–" : integer(stores.history_rows)}</strong>
+              <small className="faint">{stores.history_bytes === null ? t("system.allBrandsOnly") : bytes(stores.history_bytes)}</small>
             </div>
             <div>
               <span>{t("system.state")}</span>

@@ -71,9 +71,9 @@ function Health() {
       {(status) => (
         <section className="card health" aria-label={t("health")}>
           <span className={status.worker.alive ? "alive" : "dead"}>{t(status.worker.alive ? "alive" : "dead")}</span>
-          <span>{t("backlog")} <strong className="number">{integer(status.worker.backlog_events)}</strong></span>
+          {status.worker.backlog_events === null ? null : <span>{t("backlog")} <strong className="number">{integer(status.worker.backlog_events)}</strong></span>}
           <span>{t("lag")} <strong className="number">{status.worker.lag_seconds.toFixed(1)} s</strong></span>
-          <span>{t("history")} <strong className="number">{t("rows", { n: integer(status.stores.history_rows) })}</strong></span>
+          {status.stores.history_rows === null ? null : <span>{t("history")} <strong className="number">{t("rows", { n: integer(status.stores.history_rows) })}</strong></span>}
           <span>{t("state")} <strong>{status.stores.state}</strong></span>
         </section>
       )}

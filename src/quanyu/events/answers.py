@@ -78,7 +78,7 @@ async def send_problem(
         await send(part)
 
 
-async def send_error(send: Send, error: QuanyuError) -> None:
+async def send_error(send: Send, error: QuanyuError, **more: Any) -> None:
     """`error` as the SDKs read it, in both languages: whoever reads an SDK's log may read either."""
     message = " / ".join(
         f"{title}: {detail}" if detail else title
@@ -87,7 +87,7 @@ async def send_error(send: Send, error: QuanyuError) -> None:
             (error.title.en, error.detail.en if error.detail else ""),
         )
     )
-    await send_problem(send, error.status, error.code, message, retry_after=error.retry_after)
+    await send_problem(send, error.status, error.code, message, retry_after=error.retry_after, **more)
 
 
 async def send_preflight(send: Send, asked: bytes) -> None:

@@ -40,7 +40,7 @@ class BadEncoding(Exception):
 async def read_body(receive: Receive, announced: int | None, limit: int) -> bytes:
     """The whole body. Raises TooLarge beyond `limit` bytes, ClientGone when the client goes away."""
     if announced is not None and announced > limit:
-        await _drain(receive, announced, limit)
+        await drain(receive, announced, limit)
         raise errors.body_too_large(limit)
     message = await receive()
     if message["type"] == "http.disconnect":
@@ -61,13 +61,13 @@ async def read_body(receive: Receive, announced: int | None, limit: int) -> byte
             size += len(parts[-1])
             if size > limit:
                 parts.clear()
-                await _drain(receive, size, limit)
+                await drain(receive, size, limit)
                 raise errors.body_too_large(limit)
             if not message.get("more_body", False):
                 return b"".join(parts)
 
 
-async def _drain(receive: Receive, announced: int, limit: int) -> None:
+async def drain(receive: Receive, announced: int, limit: int) -> None:
     """Read on and forget, within reason: a client that is still sending would not hear the answer."""
     left = min(announced, limit * _DRAIN_FACTOR) + limit
     try:

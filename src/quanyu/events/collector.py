@@ -19,7 +19,7 @@ from prometheus_client import Counter
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from quanyu.events import answers, bodies, errors, sdk_settings
+from quanyu.events import answers, bodies, bulk, errors, sdk_settings
 from quanyu.events.bodies import BadEncoding, ClientGone
 from quanyu.events.checks import REASONS
 from quanyu.events.contracts import FrameHeader, Source
@@ -77,6 +77,7 @@ class Collector:
             handler = self._segment_handler(call)
             table[f"/v1/{call}"] = table[f"/v1/{letter}"] = handler
         table["/v1/import"] = table["/v1/batch"]
+        table["/v1/events"] = _guarded("native", self._bulk, ("POST",))
         for path in ("/sa", "/sa.gif"):
             table[path] = _guarded("sensors", self._sensors, ("GET", "POST"))
         table["/debug"] = _guarded("sensors", self._debug, ("GET", "POST"))
@@ -137,6 +138,25 @@ class Collector:
         if source is None or key is None:
             raise errors.write_key_unknown()
         await answers.send_json(send, sdk_settings.rudder(source, key))
+
+    # --------------------------------------------------------------------------------------------- in our own shape
+    async def _bulk(self, scope: Scope, receive: Receive, send: Send) -> None:
+        authorization, _ = _headers(scope)
+        source = await self._keys.find(_bearer(authorization) or _basic_user(authorization))
+        if source is None:
+            raise errors.write_key_unknown()
+
+        async def append(header: FrameHeader, payload: bytes) -> None:
+            await self._log().append(header, payload)
+            self._count(source, header.protocol, header.events)
+
+        try:
+            accepted = await bulk.take(receive, source, self._limit, lambda: micros(self._clock.now()), append)
+        except bulk.Halted as halted:
+            REFUSED.labels("native", halted.cause.code).inc()
+            await answers.send_error(send, halted.cause, accepted=halted.accepted, row=halted.row)
+            return
+        await answers.send_json(send, {"success": True, "accepted": accepted})
 
     # ------------------------------------------------------------------------------------------------------ 神策
     async def _sensors(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -346,6 +366,12 @@ def _headers(scope: Scope) -> tuple[bytes | None, int | None]:
         elif name == b"content-length" and value.isdigit():
             length = int(value)
     return authorization, length
+
+
+def _bearer(authorization: bytes | None) -> str | None:
+    if authorization is None or authorization[:7].lower() != b"bearer ":
+        return None
+    return authorization[7:].strip().decode("latin-1") or None
 
 
 def _basic_user(authorization: bytes | None) -> str | None:

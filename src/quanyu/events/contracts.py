@@ -158,7 +158,8 @@ class FrameHeader(msgspec.Struct, array_like=True, frozen=True):
     """What a frame says in clear: nothing personal. `received_at` is microseconds UTC.
 
     `events` is how many events were acknowledged with it. `reason` is set when the body could not be read:
-    such a frame goes to quarantine whole. `replays` names the quarantined item that it repeats.
+    such a frame goes to quarantine whole. `replays` names the quarantined item that it repeats. `first_row` is the
+    number, from 1, of its first row in the stream that it was cut from.
     """
 
     received_at: int
@@ -170,6 +171,7 @@ class FrameHeader(msgspec.Struct, array_like=True, frozen=True):
     detail: str = ""
     replays: str = ""
     sent_at: str = ""
+    first_row: int = 0
 
 
 @dataclass(frozen=True, slots=True)

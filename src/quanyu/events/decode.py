@@ -155,6 +155,7 @@ def _rejected(
     count: int = 1,
 ) -> Rejected:
     header = frame.header
+    row = native.row_of(frame, index)
     return Rejected(
         quarantine_id=stable_id(frame.writer, *frame.begin, index, prefix="q"),
         brand_id=origin.brand_id,
@@ -163,7 +164,7 @@ def _rejected(
         protocol=protocol or header.protocol,
         call=header.call,
         reason=refused.reason,
-        detail=mask(refused.detail[:500]),
+        detail=mask(refused.detail[:500]) if row is None else f"row {row}: {mask(refused.detail[:480])}".rstrip(": "),
         where=mask(refused.where[:200]),
         sent_at=_sent_at(frame),
         raw=raw,

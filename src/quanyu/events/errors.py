@@ -98,6 +98,72 @@ def write_key_unknown() -> QuanyuError:
     return error
 
 
+def stream_broken(kind: str, why: str) -> BadRequest:
+    """A stream that is damaged or ends too early; what came before is kept."""
+    return BadRequest(
+        "stream_broken",
+        Label(f"{kind} 数据流损坏", f"The {kind} stream is broken"),
+        detail=Label(
+            f"{why}；已接收的行已保存，修好后整体重发不会重复",
+            f"{why}; the rows that were taken are kept, and sending all of it again stores nothing twice",
+        ),
+    )
+
+
+def stream_of_another_kind(name: str) -> BadRequest:
+    """A body that is neither lines of JSON nor an Arrow stream."""
+    return BadRequest(
+        "stream_of_another_kind",
+        Label(f"收到的是 {name}", f"This is a {name}"),
+        detail=Label(
+            "请改为每行一个 JSON 对象（NDJSON），或 Arrow IPC 流格式",
+            "Send one JSON object a line (NDJSON), or Arrow's IPC stream format",
+        ),
+    )
+
+
+def line_too_long(row: int, limit: int) -> TooLarge:
+    """One line is longer than may be held."""
+    return TooLarge(
+        "line_too_long",
+        Label("单行过长", "A line is too long"),
+        detail=Label(f"第 {row} 行超过 {limit} 字节", f"Line {row} has more than {limit} bytes"),
+    )
+
+
+def message_too_long(row: int, limit: int) -> TooLarge:
+    """One message of an Arrow stream holds more than may be held."""
+    return TooLarge(
+        "record_batch_too_large",
+        Label("Arrow 批次过大", "A record batch is too large"),
+        detail=Label(
+            f"从第 {row} 行开始的批次超过 {limit} 字节或一百万行；请减小 record batch",
+            f"The record batch from row {row} has more than {limit} bytes or a million rows; make them smaller",
+        ),
+    )
+
+
+def buffers_compressed() -> BadRequest:
+    """Arrow buffers compressed by LZ4 or ZSTD."""
+    return BadRequest(
+        "buffers_compressed",
+        Label("不接受压缩的 Arrow 缓冲区", "Compressed Arrow buffers are not taken"),
+        detail=Label(
+            "请关闭 IPC 压缩；需要压缩时对整个请求体用 gzip",
+            "Switch IPC compression off; to compress, use gzip around the whole body",
+        ),
+    )
+
+
+def type_unknown(name: str) -> Invalid:
+    """A column of a type that means nothing here."""
+    return Invalid(
+        "table_refused",
+        Label("表结构不符合要求", "The table's columns are not as asked"),
+        detail=Label(f"不支持的 Arrow 类型 {name}", f"The Arrow type {name} is not supported"),
+    )
+
+
 def body_too_large(limit: int) -> TooLarge:
     """The body, or what it decompresses to, is larger than is taken."""
     return TooLarge(
@@ -217,6 +283,13 @@ def plan_version_not_found(version: int) -> NotFound:
         "plan_version_not_found",
         Label("没有这个版本", "There is no such version"),
         detail=Label(f"第 {version} 版", f"Version {version}"),
+    )
+
+
+def problem_not_found(problem_id: str) -> NotFound:
+    """There is no such problem in the caller's brand."""
+    return NotFound(
+        "problem_not_found", Label("没有这个问题", "There is no such problem"), detail=Label(problem_id, problem_id)
     )
 
 

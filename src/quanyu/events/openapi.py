@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from quanyu.events.contracts import CHANNELS, NAMESPACES
 from quanyu.events.protocols.segment import CALLS
 
 _TAG = "collector"
@@ -63,6 +64,7 @@ def paths() -> Mapping[str, Any]:
         items[f"/v1/{call}"] = {"post": _segment(call, f"collect_{call}", f"Segment `{call}`")}
         items[f"/v1/{letter}"] = {"post": _segment(call, f"collect_{letter}", f"Segment `{call}`, short form")}
     items["/v1/import"] = {"post": _segment("batch", "collect_import", "Segment `import`: a batch of old events")}
+    items["/v1/events"] = {"post": _bulk()}
     items["/v1/projects/{write_key}/settings"] = {
         "get": _operation(
             "collector_settings",
@@ -110,6 +112,109 @@ def _segment(call: str, operation_id: str, summary: str) -> dict[str, Any]:
         "required": True,
         "description": "JSON, plain or gzip; the Content-Type is not looked at",
         "content": {"application/json": {"schema": single}},
+    }
+    return operation
+
+
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "event_id": {"type": "string", "minLength": 1, "maxLength": 256, "description": "Idempotency key, permanent"},
+        "name": {"type": "string", "minLength": 1, "maxLength": 128},
+        "occurred_at": {
+            "description": "An instant with its time zone, or microseconds since 1970 UTC",
+            "oneOf": [{"type": "string", "format": "date-time"}, {"type": "integer"}],
+        },
+        "identifiers": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"namespace": {"enum": sorted(NAMESPACES)}, "value": {"type": "string", "minLength": 1}},
+                "required": ["namespace", "value"],
+            },
+        },
+        "channel": {"enum": sorted(CHANNELS)},
+        **{
+            name: {"type": "string", "maxLength": 512}
+            for name in ("touchpoint", "store_id", "staff_id", "effect_id", "session_id", "order_id", "replaces")
+        },
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "sku": _TEXT,
+                    "quantity": {"type": "number"},
+                    "unit_price": {"type": "integer", "description": "Minor units"},
+                    "amount": {"type": "integer", "description": "Minor units"},
+                },
+                "required": ["sku"],
+            },
+        },
+        "amount": {"type": "integer", "description": "Minor units"},
+        "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+        "properties": {"type": "object"},
+        "traits": {
+            "type": "object",
+            "description": "Operations on the person's traits: set, set_once, increment, append, unset, delete, unbind",
+        },
+        "consent": {"type": "array", "items": {"type": "object"}},
+    },
+    "required": ["event_id", "name", "occurred_at"],
+    "additionalProperties": False,
+}
+
+
+def _bulk() -> dict[str, Any]:
+    accepted = {"type": "integer", "description": "Events that are durably kept"}
+    halted = {
+        "type": "object",
+        "properties": {
+            "code": _TEXT,
+            "message": _TEXT,
+            "accepted": accepted,
+            "row": {"type": "integer", "description": "The row, from 1, that comes next"},
+        },
+        "required": ["code", "message"],
+    }
+
+    def broken(description: str) -> dict[str, Any]:
+        return {"description": description, "content": {"application/json": {"schema": halted}}}
+
+    operation = _operation(
+        "collect_events",
+        "Events in bulk, in Quanyu's own shape",
+        {
+            "200": {
+                "description": "All rows are durably kept; one that fails a check goes to quarantine with its number",
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "type": "object",
+                            "properties": {"success": {"const": True}, "accepted": accepted},
+                            "required": ["success", "accepted"],
+                        }
+                    }
+                },
+            },
+            "400": broken("A broken stream; the rows before it are kept"),
+            "401": _ANSWERS["401"],
+            "413": broken("One line or one record batch is too large"),
+            "422": broken("The columns of the Arrow stream are not as asked"),
+            "503": _ANSWERS["503"],
+        },
+    )
+    operation["description"] = (
+        "The write key is the user name of HTTP Basic, or a Bearer token. The body is streamed and of any length: one "
+        "JSON object a line, or Arrow's IPC stream with these members as columns (`properties`, `traits` and "
+        "`consent` as JSON text), either in gzip. Sending a row again stores nothing twice."
+    )
+    operation["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/x-ndjson": {"schema": _EVENT},
+            "application/vnd.apache.arrow.stream": {"schema": {"type": "string", "format": "binary"}},
+        },
     }
     return operation
 

@@ -1,6 +1,8 @@
-"""Events that the product records itself: JSON of `NativeEvent` for single ones, Arrow for a connector's tables.
+"""Events in our own shape: JSON of `NativeEvent` for single ones, Arrow for tables.
 
-A table is checked and completed column by column; no row of it becomes a Python object unless it is refused.
+The product records them itself, and others send them in bulk: then one event a line, and more is asked of them
+(`outside.py`). A table is checked and completed column by column; no row of it becomes a Python object unless it is
+refused.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from quanyu.events.contracts import (
     Frame,
     NativeEvent,
 )
+from quanyu.events.protocols import outside
 from quanyu.events.protocols.shared import unforeseen, ungrammatical
 from quanyu.events.protocols.splitting import split_array
 from quanyu.events.rows import FUTURE_MICROS, MAX_AMOUNT, MAX_ID, MAX_NAME, OLDEST_AT, Draft, Origin, days
@@ -50,9 +53,10 @@ def encode(events: Sequence[NativeEvent]) -> bytes:
 
 def drafts(frame: Frame, origin: Origin) -> Iterator[Draft | Refused]:
     """One draft, or the reason why there is none, for each event of the frame, in order."""
+    read = outside.read if frame.header.call == outside.CALL else _event.decode
     for raw in elements(frame.payload):
         try:
-            yield _draft(_event.decode(raw), origin)
+            yield _draft(read(raw), origin)
         except Refused as reason:
             yield reason
         except msgspec.ValidationError as error:
@@ -63,8 +67,26 @@ def drafts(frame: Frame, origin: Origin) -> Iterator[Draft | Refused]:
             yield unforeseen(error)
 
 
+def lines(payload: bytes) -> bytes:
+    """A payload of one event a line; blank lines are no events, but count as lines."""
+    return b"\n" + payload
+
+
+def row_of(frame: Frame, index: int) -> int | None:
+    """The number (from 1) that the sender's stream gives to an event of the frame; None where it had none."""
+    first, payload = frame.header.first_row, frame.payload
+    if not first or index >= frame.header.events:
+        return None
+    if frame.header.protocol == TABLE_PROTOCOL or payload[:1] != b"\n":
+        return first + index
+    filled = [place for place, line in enumerate(payload[1:].split(b"\n")) if line.strip()]
+    return first + filled[index]
+
+
 def elements(payload: bytes) -> list[bytes]:
-    """The JSON of each event; one object counts as a list of one."""
+    """The JSON of each event, of an array or of lines; one object counts as a list of one."""
+    if payload[:1] == b"\n":
+        return [line for line in payload.split(b"\n") if line.strip()]
     body = payload.strip()
     if body[:1] == b"{":
         return [body]
@@ -156,7 +178,7 @@ def read_table(frame: Frame, origin: Origin) -> tuple[pa.Table, list[RefusedRow]
     """A frame's table as `BATCH_SCHEMA`, and the rows of it that fail a check."""
     with pa.ipc.open_stream(pa.py_buffer(frame.payload)) as stream:
         table = stream.read_all().combine_chunks()
-    reasons = _judge(table, origin.received_at)
+    reasons = _judge(table, origin.received_at, from_outside=frame.header.call == outside.CALL)
     bad = np.flatnonzero(reasons["code"])
     refused = []
     if len(bad):
@@ -181,10 +203,15 @@ _CODES: dict[int, tuple[str, str]] = {
     10: ("bad_properties", "properties"),
     11: ("control_character", "properties"),
     12: ("bad_quantity", "items"),
+    13: ("bad_consent", "consent"),
+    14: ("bad_traits", "traits"),
+    15: ("bad_field", ""),
+    16: ("bad_currency", "currency"),
 }
+_OUTSIDE_CODES = {"properties": 10, "consent": 13, "traits": 14, "short": 15, "currency": 16}
 
 
-def _judge(table: pa.Table, received_at: int) -> Mapping[str, np.ndarray[Any, Any]]:
+def _judge(table: pa.Table, received_at: int, *, from_outside: bool) -> Mapping[str, np.ndarray[Any, Any]]:
     """For each row the number of the first check that it fails, 0 for none."""
     code = np.zeros(table.num_rows, np.int8)
 
@@ -201,13 +228,17 @@ def _judge(table: pa.Table, received_at: int) -> Mapping[str, np.ndarray[Any, An
     fail(4, pc.is_null(at))
     fail(5, pc.less(at, OLDEST_AT))
     fail(6, pc.greater(at, received_at + FUTURE_MICROS))
-    fail(7, pc.fill_null(pc.greater(pc.abs_checked(table.column("amount").combine_chunks()), MAX_AMOUNT), False))
+    amount = table.column("amount").combine_chunks()
+    fail(7, pc.fill_null(pc.or_(pc.greater(amount, MAX_AMOUNT), pc.less(amount, -MAX_AMOUNT)), False))
     for number, wrong in _bad_identifiers(table.column("raw_identifiers").combine_chunks()):
         code[(code == 0) & wrong] = number
     properties = table.column("properties").combine_chunks()
     fail(10, pc.fill_null(pc.invert(pc.match_substring_regex(properties, r"^\s*\{[\s\S]*\}\s*$")), False))
     fail(11, pc.fill_null(pc.match_substring(properties, "\\u0000"), False))
     code[(code == 0) & _bad_items(table.column("items").combine_chunks())] = 12
+    if from_outside:
+        strict = outside.judge(table, _OUTSIDE_CODES)
+        code[code == 0] = strict[code == 0]
     return {"code": code}
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from quanyu.access.api import Access
 from quanyu.access.contracts import Scope
 from quanyu.analytics.api import Analytics
 from quanyu.app.adapters import EventRecorder, MadeSources, MessageCards, profile_options
-from quanyu.app.plugins import channels
+from quanyu.app.plugins import channels, places
 from quanyu.audiences.api import Audiences
 from quanyu.commerce.api import Commerce
 from quanyu.consent.api import Consent
 from quanyu.events.api import Events
 from quanyu.events.contracts import EVENT_SCHEMA
+from quanyu.events.observing import Observer
+from quanyu.events.quality import Quality
 from quanyu.events.reconcile import Reconciliation
 from quanyu.events.retention import Retention
 from quanyu.identity.api import Identity
@@ -26,6 +29,7 @@ from quanyu.messaging.api import Messaging
 from quanyu.profiles.api import Profiles, Recount
 from quanyu.promotions.api import Promotions
 from quanyu.sdk import outbound
+from quanyu.sdk.place import Surroundings
 from quanyu.storage.engine import Dimension, DuckDBEngine
 from quanyu.storage.history import History
 from quanyu.storage.state import State
@@ -48,6 +52,7 @@ class Product:
     access: Access
     events: Events
     reconciliation: Reconciliation
+    quality: Quality
     retention: Retention
     identity: Identity
     consent: Consent
@@ -130,6 +135,11 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         access.audit,
         folder / "imports",
         most_bytes=settings.max_import_bytes,
+        places=places(),
+        around=lambda scope: Surroundings(
+            (folder / "inbox" / scope.brand, *(Path(one) for one in settings.import_folders.split(":") if one)),
+            settings.allow_private_urls,
+        ),
     )
     promotions = Promotions(state, clock, ids, identity, record_events, access.audit)
     messaging = Messaging(
@@ -170,6 +180,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         audit=access.audit,
     )
     audiences.used_by(journeys.used_audiences)
+    reconciliation = Reconciliation(state, history, clock, APP)
     return Product(
         settings,
         clock,
@@ -180,7 +191,8 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         engine,
         access,
         events,
-        Reconciliation(state, history, clock, APP),
+        reconciliation,
+        Quality(state, clock, Observer(state, engine, clock), reconciliation, access.brands.list),
         Retention(state, history, clock, access.brands.by_id),
         identity,
         consent,

@@ -24,12 +24,15 @@ from quanyu.events.contracts import Backlog
 from quanyu.events.plan_learning import Learning
 from quanyu.events.routes import router as events_router
 from quanyu.events.routes_plan import router as plan_router
+from quanyu.events.routes_quality import router as quality_router
 from quanyu.events.routes_quarantine import router as quarantine_router
 from quanyu.http.server import build, document
 from quanyu.http.static import CONSOLE
 from quanyu.http.system import Condition
 from quanyu.http.system import router as system_router
 from quanyu.identity.routes import router as identity_router
+from quanyu.imports.hooks import hooks
+from quanyu.imports.routes import connections_router
 from quanyu.imports.routes import router as imports_router
 from quanyu.journeys.routes import router as journeys_router
 from quanyu.kernel.errors import QuanyuError, Unavailable
@@ -79,7 +82,7 @@ def web(product: Product) -> FastAPI:
         routers=_routers(product, demo),
         collector=collector.routes(),
         collector_paths=product.events.openapi_paths(),
-        callbacks=product.messaging.callbacks.routes(),
+        callbacks=[*product.messaging.callbacks.routes(), *hooks(product.imports, settings.max_body_bytes)],
         checks={"state": lambda: _state_check(product), "history": lambda: _history_check(product)},
         before_metrics=before_metrics,
         new_id=lambda: product.ids.new("r"),
@@ -122,8 +125,10 @@ def _routers(product: Product, demo: bool) -> list[APIRouter]:
         messaging_router(product.messaging, guard),
         promotions_router(product.promotions, guard),
         imports_router(product.imports, guard),
+        connections_router(product.imports, guard),
         events_router(product.events, product.reconciliation, guard, audit, product.state),
         quarantine_router(product.events, guard, audit, product.state),
+        quality_router(product.quality, guard, audit, product.state, product.clock),
         plan_router(product.events.plans, Learning(product.state, product.clock), guard, audit, product.state),
         system_router(guard, settings, __version__, lambda: _condition(product)),
     ]

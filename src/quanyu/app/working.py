@@ -53,7 +53,8 @@ def lanes(product: Product) -> list[Lane]:
     batches = pipeline(product, helped=True)
     product.vault.prepare(0, ("log",))
 
-    importing = product.imports.runner(f"{socket.gethostname()}:{os.getpid()}:{product.ids.code(8)}")
+    importer = f"{socket.gethostname()}:{os.getpid()}:{product.ids.code(8)}"
+    importing = product.imports.runner(importer)
 
     def beat() -> bool:
         name = f"{socket.gethostname()}:{os.getpid()}"
@@ -72,6 +73,7 @@ def lanes(product: Product) -> list[Lane]:
         Lane("batches", batches.step, 0.02),
         Lane("history", batches.deliver, float(product.settings.history_flush_seconds)),
         Lane("books", product.reconciliation.step, 10.0),
+        Lane("quality", product.quality.step, 10.0),
         Lane("replays", product.events.replays.step, 0.1),
         Lane("journeys", lambda: bool(product.journeys.advance()), 0.05),
         Lane("journey_news", lambda: bool(product.journeys.follow_news()), 0.25),
@@ -82,6 +84,7 @@ def lanes(product: Product) -> list[Lane]:
         Lane("upkeep", Upkeep(product.history, EVENTS, product.clock).step, 5.0),
         Lane("retention", product.retention.step, 60.0),
         Lane("imports", importing.step, 0.5),
+        Lane("import_places", lambda: product.imports.follow_places(importer), 1.0),
         Lane("beat", beat, 5.0),
     ]
 

@@ -555,6 +555,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/import-connection-kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Kinds of connections, each with the form of its configuration */
+        get: operations["list_connection_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Connections with how they do */
+        get: operations["list_connections"];
+        put?: never;
+        /** Make a connection; a webhook's path is shown once */
+        post: operations["create_connection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-connections/{connection_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change a connection */
+        put: operations["change_connection"];
+        post?: never;
+        /** Remove a connection */
+        delete: operations["delete_connection"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/import-connections/{connection_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read a place now */
+        post: operations["run_connection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/imports": {
         parameters: {
             query?: never;
@@ -1200,6 +1270,74 @@ export interface paths {
         };
         /** Find products by sku or name, or of one category */
         get: operations["list_products"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quality/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the worker to check the data now */
+        post: operations["ask_check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quality/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is wrong with the data, worst first */
+        get: operations["list_problems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quality/problems/{problem_id}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hide a problem for some days */
+        post: operations["mute_problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quality/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sources at a glance */
+        get: operations["list_source_health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2683,66 +2821,65 @@ export interface components {
             sample: string[];
         };
         /**
-         * ConnectionChange
-         * @description What changes of a connection; a secret sent back masked is kept.
+         * ConnectionKindOut
+         * @description A kind of connection; `form` is the JSON schema of its configuration.
          */
-        ConnectionChange: {
-            /** Config */
-            config?: {
-                [key: string]: unknown;
-            } | null;
-            /** Enabled */
-            enabled?: boolean | null;
-            /** Name */
-            name?: string | null;
-        };
-        /**
-         * ConnectionIn
-         * @description A new connection; `connection` is its key, used in addresses.
-         */
-        ConnectionIn: {
-            /** Config */
-            config?: {
+        ConnectionKindOut: {
+            /** Form */
+            form: {
                 [key: string]: unknown;
             };
-            /** Connection */
-            connection: string;
             /** Kind */
             kind: string;
-            /** Name */
-            name: string;
+            name: components["schemas"]["LabelOut"];
         };
         /**
-         * ConnectionOut
-         * @description A connection, its secrets masked.
+         * ConnectionKindPage
+         * @description The kinds of connections.
          */
-        ConnectionOut: {
+        ConnectionKindPage: {
+            /** Items */
+            items: components["schemas"]["ConnectionKindOut"][];
+        };
+        /**
+         * ConnectionMade
+         * @description A new connection; `path` is the secret address of a webhook, shown this once.
+         */
+        ConnectionMade: {
+            /** Active */
+            active: boolean;
             /** Config */
             config: {
                 [key: string]: unknown;
             };
-            /** Connection */
-            connection: string;
-            /** Enabled */
-            enabled: boolean;
+            /** Connection Id */
+            connection_id: string;
+            /** Failures */
+            failures: number;
             /** Kind */
             kind: string;
-            label: components["schemas"]["Text"];
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Mapping Id */
+            mapping_id: string;
             /** Name */
             name: string;
-            /** Problem */
-            problem: string | null;
-            /** Sent 24H */
-            sent_24h: number;
-            status: components["schemas"]["ConnectionStatus"] | null;
-        };
-        /**
-         * ConnectionPage
-         * @description Every connection of the brand.
-         */
-        ConnectionPage: {
-            /** Items */
-            items: components["schemas"]["ConnectionOut"][];
+            /** Next At */
+            next_at: string | null;
+            /** Path */
+            path: string | null;
+            problem: components["schemas"]["LabelOut"] | null;
+            /** Ran At */
+            ran_at: string | null;
+            /** Schedule */
+            schedule: string;
+            /** Watermark */
+            watermark: string | null;
         };
         /**
          * ConnectionStatus
@@ -4174,6 +4311,14 @@ export interface components {
             items: components["schemas"]["MappingOut"][];
         };
         /**
+         * MuteIn
+         * @description For how many days a problem is hidden; 0 shows it again.
+         */
+        MuteIn: {
+            /** Days */
+            days: number;
+        };
+        /**
          * NodeReport
          * @description The numbers of a node.
          */
@@ -4793,6 +4938,70 @@ export interface components {
             mapping: {
                 [key: string]: unknown;
             } | string;
+        };
+        /**
+         * ProblemOut
+         * @description Something that is wrong with the data, what to do about it, and where its events are.
+         */
+        ProblemOut: {
+            advice: components["schemas"]["LabelOut"];
+            /**
+             * Begins On
+             * Format: date
+             */
+            begins_on: string;
+            /**
+             * Ends On
+             * Format: date
+             */
+            ends_on: string;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /**
+             * First At
+             * Format: date-time
+             */
+            first_at: string;
+            /** Kind */
+            kind: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Muted Until */
+            muted_until: string | null;
+            /** Name */
+            name: string;
+            /** Problem Id */
+            problem_id: string;
+            /** Property */
+            property: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "high" | "medium" | "low";
+            /** Source */
+            source: string;
+            source_name: components["schemas"]["LabelOut"];
+            title: components["schemas"]["LabelOut"];
+        };
+        /**
+         * ProblemPage
+         * @description What is wrong, worst first. `checked_at` is when the data was last looked at.
+         */
+        ProblemPage: {
+            /** Checked At */
+            checked_at: string | null;
+            /** Items */
+            items: components["schemas"]["ProblemOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            /** Total */
+            total?: number | null;
         };
         /**
          * Product
@@ -5538,6 +5747,45 @@ export interface components {
             values: string[];
         };
         /**
+         * SourceHealthOut
+         * @description A source at a glance: the last 24 hours, the same 24 hours a week before, and the last 14 days.
+         */
+        SourceHealthOut: {
+            /** Accepted */
+            accepted: number;
+            /** Broken */
+            broken: number;
+            /** Days */
+            days: number[];
+            /** Events */
+            events: number;
+            /** Last Event At */
+            last_event_at: string | null;
+            name: components["schemas"]["LabelOut"];
+            /** Problems */
+            problems: number;
+            /** Quarantined */
+            quarantined: number;
+            /** Source */
+            source: string;
+            /** Week Before */
+            week_before: number;
+            /** With Person */
+            with_person: number;
+        };
+        /**
+         * SourceHealthPage
+         * @description The brand's sources at a glance.
+         */
+        SourceHealthPage: {
+            /** Items */
+            items: components["schemas"]["SourceHealthOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            /** Total */
+            total?: number | null;
+        };
+        /**
          * SourceIn
          * @description A new data source.
          */
@@ -6115,6 +6363,97 @@ export interface components {
             reason_label: components["schemas"]["LabelOut"];
         };
         /**
+         * ConnectionChange
+         * @description What a connection becomes; a secret that comes back masked keeps its value.
+         */
+        quanyu__imports__routes_models__ConnectionChange: {
+            /**
+             * Active
+             * @default true
+             */
+            active: boolean;
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Mapping Id */
+            mapping_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Schedule
+             * @default every 15m
+             */
+            schedule: string;
+        };
+        /**
+         * ConnectionIn
+         * @description A new connection. `schedule`: `every 15m`, or a cron line in the brand's time; nothing for a webhook.
+         */
+        quanyu__imports__routes_models__ConnectionIn: {
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Kind */
+            kind: string;
+            /** Mapping Id */
+            mapping_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Schedule
+             * @default every 15m
+             */
+            schedule: string;
+        };
+        /**
+         * ConnectionOut
+         * @description A connection; secrets of its configuration are masked. `problem` is why its last reading failed.
+         */
+        quanyu__imports__routes_models__ConnectionOut: {
+            /** Active */
+            active: boolean;
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Connection Id */
+            connection_id: string;
+            /** Failures */
+            failures: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Mapping Id */
+            mapping_id: string;
+            /** Name */
+            name: string;
+            /** Next At */
+            next_at: string | null;
+            problem: components["schemas"]["LabelOut"] | null;
+            /** Ran At */
+            ran_at: string | null;
+            /** Schedule */
+            schedule: string;
+            /** Watermark */
+            watermark: string | null;
+        };
+        /**
+         * ConnectionPage
+         * @description Connections by name.
+         */
+        quanyu__imports__routes_models__ConnectionPage: {
+            /** Items */
+            items: components["schemas"]["quanyu__imports__routes_models__ConnectionOut"][];
+        };
+        /**
          * PreviewOut
          * @description What a mapping makes of a file: rows = in events + bad + skipped + repeated. Identifiers are masked.
          */
@@ -6168,6 +6507,68 @@ export interface components {
             /** Kind */
             kind: string;
             label: components["schemas"]["Text"];
+        };
+        /**
+         * ConnectionChange
+         * @description What changes of a connection; a secret sent back masked is kept.
+         */
+        quanyu__messaging__routes_models__ConnectionChange: {
+            /** Config */
+            config?: {
+                [key: string]: unknown;
+            } | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Name */
+            name?: string | null;
+        };
+        /**
+         * ConnectionIn
+         * @description A new connection; `connection` is its key, used in addresses.
+         */
+        quanyu__messaging__routes_models__ConnectionIn: {
+            /** Config */
+            config?: {
+                [key: string]: unknown;
+            };
+            /** Connection */
+            connection: string;
+            /** Kind */
+            kind: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * ConnectionOut
+         * @description A connection, its secrets masked.
+         */
+        quanyu__messaging__routes_models__ConnectionOut: {
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Connection */
+            connection: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Kind */
+            kind: string;
+            label: components["schemas"]["Text"];
+            /** Name */
+            name: string;
+            /** Problem */
+            problem: string | null;
+            /** Sent 24H */
+            sent_24h: number;
+            status: components["schemas"]["ConnectionStatus"] | null;
+        };
+        /**
+         * ConnectionPage
+         * @description Every connection of the brand.
+         */
+        quanyu__messaging__routes_models__ConnectionPage: {
+            /** Items */
+            items: components["schemas"]["quanyu__messaging__routes_models__ConnectionOut"][];
         };
         /**
          * ReasonCount
@@ -6857,7 +7258,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConnectionPage"];
+                    "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionPage"];
                 };
             };
             /** @description Validation Error */
@@ -6883,7 +7284,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ConnectionIn"];
+                "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionIn"];
             };
         };
         responses: {
@@ -6893,7 +7294,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConnectionOut"];
+                    "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionOut"];
                 };
             };
             /** @description Validation Error */
@@ -6921,7 +7322,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ConnectionChange"];
+                "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionChange"];
             };
         };
         responses: {
@@ -6931,7 +7332,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConnectionOut"];
+                    "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionOut"];
                 };
             };
             /** @description Validation Error */
@@ -7546,6 +7947,210 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyPreviewOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_connection_kinds: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionKindPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_connections: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    create_connection: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionMade"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    change_connection: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                connection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    delete_connection: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                connection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    run_connection: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                connection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionOut"];
                 };
             };
             /** @description Validation Error */
@@ -9134,6 +9739,139 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProductList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    ask_check: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_problems: {
+        parameters: {
+            query?: {
+                muted?: boolean;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    mute_problem: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                problem_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MuteIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_source_health: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceHealthPage"];
                 };
             };
             /** @description Validation Error */

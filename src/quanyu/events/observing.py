@@ -1,7 +1,8 @@
 """Looking at traffic from beside: how many events there were by hour, and what they and their properties looked like.
 
 Everything is read from history, never in the micro-batch's way, and written so that looking twice changes nothing.
-Hours are those in which events happened. Shapes come from a sample of the newest events of each kind: `count` is how many of the sample had it.
+Hours are those in which events happened. Shapes come from a sample of the newest events of each kind; `count` is how
+many of the sample had them.
 """
 
 from __future__ import annotations

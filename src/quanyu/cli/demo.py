@@ -63,7 +63,7 @@ def run(
         _refuse_taken(settings.host, wanted)
     login, facts = read_login(folder), read_facts(folder)
     if login is None or facts is None or not facts.prepared:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # made or not, they are customers' data
         login, facts = seed(settings, language, out)
     _Processes(folder, settings, login, facts, sandbox_port, out).run()
 

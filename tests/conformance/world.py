@@ -195,6 +195,7 @@ def _setting(world: World, brand: str, mark: str) -> None:
     )
     assert refused.status_code == 200
     sample["source"] = key
+    _import(world, brand, mark)
     sample["tag_id"] = world.ok(owner, "POST", "/tags", json={"name": words, "group": words})["tag_id"]
     template = {"name": f"{mark}模板", "kind": "text", "text": f"{mark} {{{{name}}}}"}
     sample["template_id"] = world.ok(owner, "POST", "/templates", json=template)["template_id"]
@@ -235,6 +236,20 @@ def _setting(world: World, brand: str, mark: str) -> None:
     }
     sample["journey_id"] = world.ok(owner, "POST", "/journeys", json=body)["journey_id"]
     world.ok(owner, "POST", f"/journeys/{sample['journey_id']}/publish")
+
+
+def _import(world: World, brand: str, mark: str) -> None:
+    """A file, a saved mapping (the first of the ready ones) and an import that waits for its turn."""
+    owner, sample = _owner(world, brand), world.samples[brand]
+    file = world.ok(owner, "POST", "/imports/files", params={"name": f"{mark}.csv"}, content=f"a,b\n{mark}1,2\n")
+    ready = world.ok(owner, "GET", "/imports/ready-mappings")["items"][0]
+    mapping = {"name": f"{mark}mapping", "mapping": ready["mapping"], "source": f"file_{brand}"}
+    if mark:
+        mapping["source"] = f"{mark.lower()}_file"
+    sample["file_id"] = file["file_id"]
+    sample["mapping_id"] = world.ok(owner, "POST", "/imports/mappings", json=mapping)["mapping_id"]
+    asked = {"file_id": sample["file_id"], "mapping_id": sample["mapping_id"]}
+    sample["job_id"] = world.ok(owner, "POST", "/imports", json=asked)["job_id"]
 
 
 def _table(schema: pa.Schema, rows: list[dict[str, Any]], mark: str) -> pa.Table:
@@ -310,6 +325,7 @@ def _people(world: World, brand: str, layer: str, *, count: int, store: str, sta
             "value": f"{mark}{layer}0",
             "q": f"{mark}{layer}0",
             "quarantine_id": world.ok(owner, "GET", "/quarantine")["items"][0]["quarantine_id"],
+            "replay_id": world.ok(owner, "POST", "/quarantine/replays", json={})["replay_id"],
             "effect_id": world.ok(owner, "GET", "/sends", params={"limit": 100})["items"][-1]["effect_id"],
         }
     listed = world.ok(owner, "POST", "/people/search", json={"limit": 100})["items"]

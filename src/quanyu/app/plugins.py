@@ -1,4 +1,4 @@
-"""Finds channel plugins: folders with a `plugin.toml` here, and distributions that announce one by entry point."""
+"""Finds plugins, channels and places: folders with a `plugin.toml` here, and distributions with an entry point."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from quanyu.kernel.errors import Invalid
 from quanyu.kernel.label import Label
 from quanyu.sdk import Channel, Config
 from quanyu.sdk.channel import ChannelPlugin
+from quanyu.sdk.place import FilePlace, PlacePlugin, RowPlace
 
 GROUP = "quanyu.channels"
 
@@ -21,7 +22,7 @@ GROUP = "quanyu.channels"
 def channels() -> dict[str, ChannelPlugin]:
     """Every channel by key. Raises Invalid for a folder that is no channel, or a key that is used twice."""
     found: dict[str, ChannelPlugin] = {}
-    for package, folder in _folders():
+    for package, folder in _folders("quanyu.plugins.channels", GROUP):
         plugin = _read(package, folder)
         if plugin.key in found:
             raise _broken(package, f"key {plugin.key!r} is used twice")
@@ -29,12 +30,33 @@ def channels() -> dict[str, ChannelPlugin]:
     return found
 
 
-def _folders() -> Iterator[tuple[str, Traversable]]:
-    own = "quanyu.plugins.channels"
+def places() -> dict[str, PlacePlugin]:
+    """Every kind of place that imports can read from, by key. Raises Invalid for a folder that is none."""
+    found: dict[str, PlacePlugin] = {}
+    for package, folder in _folders("quanyu.plugins.connectors", "quanyu.places"):
+        manifest = tomllib.loads((folder / "plugin.toml").read_text(encoding="utf-8"))
+        if manifest.get("kind") != "place":
+            continue
+        try:
+            config, place = (_load(package, manifest[name]) for name in ("config", "place"))
+            key, label = str(manifest["key"]), Label(**manifest["label"])
+        except (KeyError, TypeError, AttributeError, ImportError) as error:
+            raise _broken(package, f"{type(error).__name__}: {error}") from error
+        if not (isinstance(config, type) and issubclass(config, Config)):
+            raise _broken(package, "config is no quanyu.sdk.Config")
+        if not (isinstance(place, type) and issubclass(place, FilePlace | RowPlace)):
+            raise _broken(package, "place is no quanyu.sdk.place.FilePlace or RowPlace")
+        if key in found:
+            raise _broken(package, f"key {key!r} is used twice")
+        found[key] = PlacePlugin(key, label, config, place)
+    return found
+
+
+def _folders(own: str, group: str) -> Iterator[tuple[str, Traversable]]:
     for folder in sorted(files(own).iterdir(), key=lambda item: item.name):
         if folder.is_dir() and (folder / "plugin.toml").is_file():
             yield f"{own}.{folder.name}", folder
-    for entry in importlib.metadata.entry_points(group=GROUP):
+    for entry in importlib.metadata.entry_points(group=group):
         yield entry.value, files(entry.value)
 
 

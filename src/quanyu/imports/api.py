@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Mapping as Dictionary
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from quanyu.access.contracts import Caller, Scope
 from quanyu.commerce.api import Commerce
 from quanyu.events.api import Events
 from quanyu.imports import errors, looking, saved
+from quanyu.imports.connections import Connection, Connections
 from quanyu.imports.contracts import BadRowView, Inspected, Job, KeptFile, Previewed, SavedMapping, Suggestion
 from quanyu.imports.mapping import Mapping, dump, parse
 from quanyu.imports.reading import Read, read
@@ -22,11 +24,12 @@ from quanyu.imports.suggesting import ready, suggest
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.ids import Ids
 from quanyu.kernel.label import same
+from quanyu.sdk.place import PlacePlugin, Surroundings
 from quanyu.storage.lease import Lease
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
-__all__ = ["Imports", "dump", "parse", "ready"]
+__all__ = ["Connection", "Imports", "dump", "parse", "ready"]
 
 _KEPT = timedelta(days=7)  # an uploaded file holds people's data: no longer than it is needed
 _LEASE = timedelta(seconds=30)
@@ -48,51 +51,55 @@ class Imports:
         folder: Path,
         *,
         most_bytes: int = 200_000_000,
+        places: Dictionary[str, PlacePlugin] | None = None,
+        around: Callable[[Scope], Surroundings] = lambda _: Surroundings(),
     ) -> None:
-        self._state = state
-        self._vault = vault
-        self._clock = clock
-        self._ids = ids
+        self.state = state
+        self.vault = vault
+        self.clock = clock
+        self.ids = ids
         self._brands = brands
-        self._events = events
-        self._commerce = commerce
-        self._audit = audit
+        self.events = events
+        self.commerce = commerce
+        self.audit = audit
         self.files = SealedFiles(folder, most_bytes)
+        self.connections = Connections(self, brands, places or {}, around)
         self._runner: Runner | None = None
+        self._places_lease: Lease | None = None
 
     # ---------------------------------------------------------------------------------------------------- files
     async def take_file(self, caller: Caller, name: str, chunks: AsyncIterator[bytes]) -> KeptFile:
         """Keep an uploaded file, sealed, for a week. Raises TooLarge."""
-        cipher = self._vault.cipher(caller.scope.brand_id, "seal")
+        cipher = self.vault.cipher(caller.scope.brand_id, "seal")
         stored_as, size = await self.files.take(cipher, chunks)
         return self._remember(caller, name, stored_as, size)
 
     def keep_file(self, caller: Caller, name: str, data: bytes) -> KeptFile:
         """Keep bytes that are at hand as a file, sealed, for a week. Raises TooLarge."""
-        stored_as = self.files.keep(self._vault.cipher(caller.scope.brand_id, "seal"), data)
+        stored_as = self.files.keep(self.vault.cipher(caller.scope.brand_id, "seal"), data)
         return self._remember(caller, name, stored_as, len(data))
 
     def _remember(self, caller: Caller, name: str, stored_as: str, size: int) -> KeptFile:
-        now = self._clock.now()
+        now = self.clock.now()
         shown = re.sub(r"[\x00-\x1f\x7f/\\]+", "_", name).strip()[-120:] or "file"
-        kept = KeptFile(self._ids.new("file"), shown, size, stored_as, now, now + _KEPT)
-        with self._state.write() as tx:
+        kept = KeptFile(self.ids.new("file"), shown, size, stored_as, now, now + _KEPT)
+        with self.state.write() as tx:
             saved.add_file(tx, caller.scope.brand_id, kept, caller.name)
-            self._audit.record(caller, "import_file_uploaded", kept.file_id, {"bytes": size}, tx=tx)
+            self.audit.record(caller, "import_file_uploaded", kept.file_id, {"bytes": size}, tx=tx)
         return kept
 
     def forget_file(self, caller: Caller, file_id: str) -> None:
         """Delete an uploaded file now. Raises NotFound."""
-        with self._state.write() as tx:
+        with self.state.write() as tx:
             kept = saved.find_file(tx, caller.scope.brand_id, file_id)
             saved.forget_files(tx, [file_id])
-            self._audit.record(caller, "import_file_deleted", file_id, {}, tx=tx)
+            self.audit.record(caller, "import_file_deleted", file_id, {}, tx=tx)
         self.files.forget(kept.stored_as)
 
     def _read(self, scope: Scope, file_id: str, mapping: Mapping | None) -> Read:
-        with self._state.read() as tx:
+        with self.state.read() as tx:
             kept = saved.find_file(tx, scope.brand_id, file_id)
-        data = self.files.open(self._vault.cipher(scope.brand_id, "seal"), kept.stored_as)
+        data = self.files.open(self.vault.cipher(scope.brand_id, "seal"), kept.stored_as)
         return read(data, kept.name, mapping.read if mapping else None)
 
     # ------------------------------------------------------------------------------------------------- looking
@@ -106,17 +113,17 @@ class Imports:
         """What a mapping would make of a file. Raises Invalid for a document that is no mapping."""
         mapping = parse(document)
         found = self._read(scope, file_id, mapping)
-        return looking.preview(make(mapping, found, time_zone=scope.time_zone, now=micros(self._clock.now())))
+        return looking.preview(make(mapping, found, time_zone=scope.time_zone, now=micros(self.clock.now())))
 
     # ------------------------------------------------------------------------------------------------ mappings
     def list_mappings(self, scope: Scope) -> list[SavedMapping]:
         """The brand's mappings by name."""
-        with self._state.read() as tx:
+        with self.state.read() as tx:
             return saved.mappings(tx, scope.brand_id)
 
     def get_mapping(self, scope: Scope, mapping_id: str) -> SavedMapping:
         """The newest version of a mapping. Raises NotFound."""
-        with self._state.read() as tx:
+        with self.state.read() as tx:
             found = saved.mappings(tx, scope.brand_id, mapping_id)
         if not found:
             raise errors.mapping_not_found(mapping_id)
@@ -137,26 +144,26 @@ class Imports:
         `source` is the source of its events: what shares one shares business keys. Raises Invalid, NotFound,
         Conflict (somebody else saved meanwhile; the source belongs to something else).
         """
-        mapping, scope, now = parse(document), caller.scope, self._clock.now()
+        mapping, scope, now = parse(document), caller.scope, self.clock.now()
         before = self.get_mapping(scope, mapping_id) if mapping_id else None
         if before and version is not None and before.version != version:
             raise errors.mapping_stale(before.version)
-        mapping_id = mapping_id or self._ids.new("map")
+        mapping_id = mapping_id or self.ids.new("map")
         source = before.source if before else f"{scope.brand}.{source or 'import_' + mapping_id[-8:]}"
-        with self._state.write() as tx:
-            self._events.sources.ensure(
+        with self.state.write() as tx:
+            self.events.sources.ensure(
                 tx, source=source, brand_id=scope.brand_id, name=same(name), kind="file", channel=_channel(mapping)
             )
             made = saved.add_mapping(tx, scope.brand_id, mapping_id, name, source, mapping, caller.name, now)
-            self._audit.record(caller, "import_mapping_saved", mapping_id, {"version": made, "source": source}, tx=tx)
+            self.audit.record(caller, "import_mapping_saved", mapping_id, {"version": made, "source": source}, tx=tx)
         return SavedMapping(mapping_id, made, name, source, mapping, caller.name, now)
 
     def put_mapping_away(self, caller: Caller, mapping_id: str) -> None:
         """Take a mapping off the list. Raises NotFound."""
-        with self._state.write() as tx:
+        with self.state.write() as tx:
             if not saved.put_away(tx, caller.scope.brand_id, mapping_id):
                 raise errors.mapping_not_found(mapping_id)
-            self._audit.record(caller, "import_mapping_archived", mapping_id, {}, tx=tx)
+            self.audit.record(caller, "import_mapping_archived", mapping_id, {}, tx=tx)
 
     # ---------------------------------------------------------------------------------------------------- jobs
     def start(self, caller: Caller, file_id: str, mapping_id: str, *, most_bad: int = 1_000) -> Job:
@@ -165,11 +172,11 @@ class Imports:
         With more than `most_bad` refused rows nothing is imported: then it is the mapping that is wrong.
         """
         mapping = self.get_mapping(caller.scope, mapping_id)
-        with self._state.write() as tx:
+        with self.state.write() as tx:
             kept = saved.find_file(tx, caller.scope.brand_id, file_id)
             job = self.new_job(caller, mapping, kept.name, file_id=file_id, most_bad=most_bad)
             saved.add_job(tx, job)
-            self._audit.record(caller, "import_started", job.job_id, {"mapping": mapping_id}, tx=tx)
+            self.audit.record(caller, "import_started", job.job_id, {"mapping": mapping_id}, tx=tx)
         return job
 
     def new_job(
@@ -184,7 +191,7 @@ class Imports:
     ) -> Job:
         """A job that is not queued yet."""
         return Job(
-            job_id=self._ids.new("imp"),
+            job_id=self.ids.new("imp"),
             mapping_id=mapping.mapping_id,
             mapping_version=mapping.version,
             source=mapping.source,
@@ -196,7 +203,7 @@ class Imports:
             **dict.fromkeys(_COUNTS, 0),
             problem=None,
             made_by=caller.name,
-            made_at=self._clock.now(),
+            made_at=self.clock.now(),
             ended_at=None,
             brand_id=caller.scope.brand_id,
         )
@@ -205,27 +212,27 @@ class Imports:
         self, scope: Scope, before: tuple[int, str] | None, limit: int, connection_id: str | None = None
     ) -> list[Job]:
         """The brand's jobs, newest first."""
-        with self._state.read() as tx:
+        with self.state.read() as tx:
             return saved.jobs(tx, scope.brand_id, before, limit, connection_id)
 
     def get_job(self, scope: Scope, job_id: str) -> Job:
         """One job. Raises NotFound."""
-        with self._state.read() as tx:
+        with self.state.read() as tx:
             return saved.find_job(tx, scope.brand_id, job_id)
 
     def cancel(self, caller: Caller, job_id: str) -> Job:
         """Stop a job; what it recorded stays. Raises NotFound, Conflict when it has ended."""
-        with self._state.write() as tx:
+        with self.state.write() as tx:
             job = saved.find_job(tx, caller.scope.brand_id, job_id)
-            if not saved.end_job(tx, job_id, "cancelled", self._clock.now()):
+            if not saved.end_job(tx, job_id, "cancelled", self.clock.now()):
                 raise errors.job_over(job.status)
-            self._audit.record(caller, "import_cancelled", job_id, {}, tx=tx)
+            self.audit.record(caller, "import_cancelled", job_id, {}, tx=tx)
             return saved.find_job(tx, caller.scope.brand_id, job_id)
 
     def bad_rows(self, scope: Scope, job_id: str, limit: int = 200) -> list[BadRowView]:
         """The refused rows of a job as far as they have reached quarantine, masked. Raises NotFound."""
         self.get_job(scope, job_id)
-        return [looking.bad_row(row) for row in self._events.refused_rows(scope, job_id, limit)]
+        return [looking.bad_row(row) for row in self.events.refused_rows(scope, job_id, limit)]
 
     def bad_rows_csv(self, caller: Caller, job_id: str) -> str:
         """The refused rows of a job as CSV, to be mended and uploaded again. Audited.
@@ -233,18 +240,24 @@ class Imports:
         In clear for whoever started the import or may see people in clear, masked for others.
         """
         job = self.get_job(caller.scope, job_id)
-        found: Sequence[Any] = self._events.refused_rows(caller.scope, job_id)
-        with self._state.write() as tx:
-            self._audit.record(caller, "import_errors_downloaded", job_id, {"rows": len(found)}, tx=tx)
+        found: Sequence[Any] = self.events.refused_rows(caller.scope, job_id)
+        with self.state.write() as tx:
+            self.audit.record(caller, "import_errors_downloaded", job_id, {"rows": len(found)}, tx=tx)
         clear = caller.may("people.reveal") or job.made_by == caller.name
         return looking.csv_of(found, caller.language, clear=clear)
+
+    def follow_places(self, holder: str) -> bool:
+        """Read the place that is due first (a worker's step); whether there was one."""
+        if self._places_lease is None:
+            self._places_lease = Lease(self.state, self.clock, "import_places", holder, _LEASE)
+        return self.connections.step(self._places_lease)
 
     def runner(self, holder: str) -> Runner:
         """What runs the jobs, for a worker."""
         if self._runner is None:
-            lease = Lease(self._state, self._clock, "imports", holder, _LEASE)
+            lease = Lease(self.state, self.clock, "imports", holder, _LEASE)
             self._runner = Runner(
-                self._state, self._vault, self._clock, self._brands, self._events, self._commerce, self.files, lease
+                self.state, self.vault, self.clock, self._brands, self.events, self.commerce, self.files, lease
             )
         return self._runner
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quanyu.kernel.errors import Conflict, FieldError, Invalid, NotFound, TooLarge
+from quanyu.kernel.errors import Conflict, Denied, FieldError, Invalid, NotFound, TooLarge
 from quanyu.kernel.label import Label, same
 
 
@@ -97,5 +97,65 @@ def too_many_bad_rows(bad: int, rows: int, limit: int) -> Invalid:
         detail=Label(
             f"{rows:,} 行里有 {bad:,} 行出错，上限 {limit:,} 行；请检查映射",
             f"{bad:,} of {rows:,} rows are refused, at most {limit:,} may be; check the mapping",
+        ),
+    )
+
+
+def schedule_invalid(schedule: str) -> Invalid:
+    """A schedule is neither an interval nor a cron line."""
+    return Invalid(
+        "schedule_invalid",
+        Label("执行计划不对", "The schedule is not valid"),
+        detail=Label(
+            f"{schedule!r} 应为 every 15m 这样的间隔，或五段的 cron，例如 0 3 * * *",
+            f"{schedule!r}: give an interval like every 15m, or five fields of cron like 0 3 * * *",
+        ),
+        fields=(FieldError("schedule", Label("间隔或 cron", "An interval or cron")),),
+    )
+
+
+def connection_invalid(problems: Sequence[tuple[str, str]]) -> Invalid:
+    """The configuration of a connection is wrong."""
+    return Invalid(
+        "import_connection_invalid",
+        Label("连接的配置有误", "The connection's configuration is wrong"),
+        detail=same("; ".join(f"{field}: {why}" for field, why in problems[:5])),
+        fields=tuple(FieldError(f"config.{field}", same(why)) for field, why in problems),
+    )
+
+
+def connection_not_found(connection_id: str) -> NotFound:
+    """No such connection."""
+    return NotFound(
+        "import_connection_not_found", Label("没有这个连接", "There is no such connection"), detail=same(connection_id)
+    )
+
+
+def not_scheduled(connection_id: str) -> Conflict:
+    """A webhook is called, it does not run."""
+    return Conflict(
+        "import_connection_not_scheduled",
+        Label("Webhook 由对方调用，不能立即执行", "A webhook is called by others and cannot be run"),
+        detail=same(connection_id),
+    )
+
+
+def webhook_not_found() -> NotFound:
+    """No webhook has this address."""
+    return NotFound(
+        "webhook_not_found",
+        Label("没有这个 Webhook 地址", "There is no webhook at this address"),
+        detail=Label("地址错误，或该连接已停用、已删除", "It is wrong, or its connection was paused or deleted"),
+    )
+
+
+def signature_wrong() -> Denied:
+    """The body is not signed with the webhook's secret."""
+    return Denied(
+        "webhook_signature_wrong",
+        Label("签名不对", "The signature is wrong"),
+        detail=Label(
+            "请求头 X-Signature-256 应为 sha256= 加上用签名密钥对请求体算出的 HMAC-SHA256（十六进制）",
+            "X-Signature-256 must be sha256= and the hexadecimal HMAC-SHA256 of the body with the signing secret",
         ),
     )

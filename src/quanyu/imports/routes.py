@@ -15,23 +15,30 @@ from quanyu.imports.api import Imports, dump, ready
 from quanyu.imports.routes_models import (
     BadRowOut,
     BadRowPage,
-    ColumnOut,
+    ImportColumnOut,
+    ImportConnectionChange,
+    ImportConnectionIn,
+    ImportConnectionKindOut,
+    ImportConnectionKindPage,
+    ImportConnectionMade,
+    ImportConnectionOut,
+    ImportConnectionPage,
     ImportFileOut,
     ImportIn,
+    ImportInspectedOut,
     ImportOut,
     ImportPage,
-    InspectedOut,
+    ImportPreviewIn,
+    ImportPreviewOut,
     InspectIn,
     LabelOut,
     MappingChange,
     MappingIn,
     MappingOut,
     MappingPage,
-    PreviewIn,
-    PreviewOut,
     ReadyOut,
     ReadyPage,
-    ReasonCount,
+    RefusedCount,
     SuggestionOut,
 )
 from quanyu.kernel.clock import micros
@@ -63,24 +70,24 @@ def router(imports: Imports, guard: Guard) -> APIRouter:
         imports.forget_file(caller, file_id)
 
     @routes.post("/imports/files/{file_id}/inspect", summary="Columns, sample and fitting mappings of a file")
-    def inspect_import_file(file_id: str, body: InspectIn, caller: Annotated[Caller, writer]) -> InspectedOut:
+    def inspect_import_file(file_id: str, body: InspectIn, caller: Annotated[Caller, writer]) -> ImportInspectedOut:
         found, suggestions = imports.inspect(caller.scope, file_id, body.read)
-        return InspectedOut(
+        return ImportInspectedOut(
             format=found.format,  # type: ignore[arg-type]
             encoding=found.encoding,
             delimiter=found.delimiter,
             sheets=list(found.sheets),
             rows=found.rows,
             ragged=found.ragged,
-            columns=[ColumnOut.model_validate(column) for column in found.columns],
+            columns=[ImportColumnOut.model_validate(column) for column in found.columns],
             sample=[dict(row) for row in found.sample],
             suggestions=[SuggestionOut.of(one) for one in suggestions],
         )
 
     @routes.post("/imports/files/{file_id}/preview", summary="What a mapping would make of a file; records nothing")
-    def preview_import(file_id: str, body: PreviewIn, caller: Annotated[Caller, writer]) -> PreviewOut:
+    def preview_import(file_id: str, body: ImportPreviewIn, caller: Annotated[Caller, writer]) -> ImportPreviewOut:
         found = imports.preview(caller.scope, file_id, body.mapping)
-        return PreviewOut(
+        return ImportPreviewOut(
             rows=found.rows,
             events=found.events,
             bad=found.bad,
@@ -90,7 +97,7 @@ def router(imports: Imports, guard: Guard) -> APIRouter:
             first=[dict(one) for one in found.first],
             bad_rows=[BadRowOut.model_validate(row) for row in found.bad_rows],
             reasons=[
-                ReasonCount(
+                RefusedCount(
                     reason=reason, label=LabelOut.model_validate(reason_label(reason)), column=column, rows=rows
                 )
                 for reason, column, rows in found.reasons
@@ -173,5 +180,65 @@ def router(imports: Imports, guard: Guard) -> APIRouter:
         text = await run_in_threadpool(imports.bad_rows_csv, caller, job_id)
         headers = {"Content-Disposition": f'attachment; filename="import-errors-{job_id[-8:]}.csv"'}
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+    return routes
+
+
+def connections_router(imports: Imports, guard: Guard) -> APIRouter:
+    """The routes of connections: places that are read on a schedule, and webhooks."""
+    routes = APIRouter(tags=["imports"])
+    reader = Depends(guard.permit("sources.read"))
+    writer = Depends(guard.permit("sources.write"))
+    doors = imports.connections
+
+    @routes.get("/import-connection-kinds", summary="Kinds of connections, each with the form of its configuration")
+    def list_import_connection_kinds(_: Annotated[Caller, reader]) -> ImportConnectionKindPage:
+        return ImportConnectionKindPage(
+            items=[
+                ImportConnectionKindOut(kind=key, name=LabelOut.model_validate(label), form=model.model_json_schema())
+                for key, label, model in doors.forms()
+            ]
+        )
+
+    @routes.get("/import-connections", summary="Connections with how they do")
+    def list_import_connections(caller: Annotated[Caller, reader]) -> ImportConnectionPage:
+        return ImportConnectionPage(items=[ImportConnectionOut.model_validate(one) for one in doors.list(caller.scope)])
+
+    @routes.post("/import-connections", status_code=201, summary="Make a connection; a webhook's path is shown once")
+    def create_import_connection(body: ImportConnectionIn, caller: Annotated[Caller, writer]) -> ImportConnectionMade:
+        made, secret = doors.create(
+            caller,
+            kind=body.kind,
+            name=body.name,
+            mapping_id=body.mapping_id,
+            config=body.config,
+            schedule=body.schedule,
+        )
+        path = f"/hooks/imports/{secret}" if secret else None
+        return ImportConnectionMade(**ImportConnectionOut.model_validate(made).model_dump(), path=path)
+
+    @routes.put("/import-connections/{connection_id}", summary="Change a connection")
+    def change_import_connection(
+        connection_id: str, body: ImportConnectionChange, caller: Annotated[Caller, writer]
+    ) -> ImportConnectionOut:
+        return ImportConnectionOut.model_validate(
+            doors.change(
+                caller,
+                connection_id,
+                name=body.name,
+                mapping_id=body.mapping_id,
+                config=body.config,
+                schedule=body.schedule,
+                active=body.active,
+            )
+        )
+
+    @routes.post("/import-connections/{connection_id}/run", summary="Read a place now")
+    def run_import_connection(connection_id: str, caller: Annotated[Caller, writer]) -> ImportConnectionOut:
+        return ImportConnectionOut.model_validate(doors.run_soon(caller, connection_id))
+
+    @routes.delete("/import-connections/{connection_id}", status_code=204, summary="Remove a connection")
+    def delete_import_connection(connection_id: str, caller: Annotated[Caller, writer]) -> None:
+        doors.delete(caller, connection_id)
 
     return routes

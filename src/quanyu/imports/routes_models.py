@@ -31,7 +31,7 @@ class ImportFileOut(_Out):
     until: datetime
 
 
-class ColumnOut(_Out):
+class ImportColumnOut(_Out):
     """A column: how many cells are empty, what nine tenths of the others look like, the first values."""
 
     name: str
@@ -63,7 +63,7 @@ class InspectIn(BaseModel):
     read: dict[str, Any] | None = None
 
 
-class InspectedOut(BaseModel):
+class ImportInspectedOut(BaseModel):
     """What is in a file, and the mappings that fit it, the likeliest first."""
 
     format: Literal["csv", "excel", "parquet", "ndjson"]
@@ -72,12 +72,12 @@ class InspectedOut(BaseModel):
     sheets: list[str]
     rows: int
     ragged: int
-    columns: list[ColumnOut]
+    columns: list[ImportColumnOut]
     sample: list[dict[str, str | None]]
     suggestions: list[SuggestionOut]
 
 
-class PreviewIn(BaseModel):
+class ImportPreviewIn(BaseModel):
     """A mapping to try: an object, or its YAML or JSON text."""
 
     model_config = ConfigDict(extra="forbid")
@@ -94,7 +94,7 @@ class BadRowOut(_Out):
     value: str
 
 
-class ReasonCount(BaseModel):
+class RefusedCount(BaseModel):
     """How many rows are refused for one reason in one column."""
 
     reason: str
@@ -103,7 +103,7 @@ class ReasonCount(BaseModel):
     rows: int
 
 
-class PreviewOut(BaseModel):
+class ImportPreviewOut(BaseModel):
     """What a mapping makes of a file: rows = in events + bad + skipped + repeated. Identifiers are masked."""
 
     rows: int
@@ -114,7 +114,7 @@ class PreviewOut(BaseModel):
     masked: int
     first: list[dict[str, Any]]
     bad_rows: list[BadRowOut]
-    reasons: list[ReasonCount]
+    reasons: list[RefusedCount]
 
 
 class MappingIn(BaseModel):
@@ -236,3 +236,70 @@ class BadRowPage(BaseModel):
     """Refused rows of an import, in the order of the file."""
 
     items: list[BadRowOut]
+
+
+class ImportConnectionKindOut(BaseModel):
+    """A kind of connection; `form` is the JSON schema of its configuration."""
+
+    kind: str
+    name: LabelOut
+    form: dict[str, Any]
+
+
+class ImportConnectionKindPage(BaseModel):
+    """The kinds of connections."""
+
+    items: list[ImportConnectionKindOut]
+
+
+class ImportConnectionOut(_Out):
+    """A connection; secrets of its configuration are masked. `problem` is why its last reading failed."""
+
+    connection_id: str
+    kind: str
+    name: str
+    mapping_id: str
+    config: dict[str, Any]
+    schedule: str
+    active: bool
+    watermark: str | None
+    problem: LabelOut | None
+    failures: int
+    next_at: datetime | None
+    ran_at: datetime | None
+    made_by: str
+    made_at: datetime
+
+
+class ImportConnectionMade(ImportConnectionOut):
+    """A new connection; `path` is the secret address of a webhook, shown this once."""
+
+    path: str | None
+
+
+class ImportConnectionPage(BaseModel):
+    """Connections by name."""
+
+    items: list[ImportConnectionOut]
+
+
+class ImportConnectionIn(BaseModel):
+    """A new connection. `schedule`: `every 15m`, or a cron line in the brand's time; nothing for a webhook."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: str = Field(max_length=50)
+    name: str = Field(min_length=1, max_length=100)
+    mapping_id: str
+    config: dict[str, Any]
+    schedule: str = Field(default="every 15m", max_length=100)
+
+
+class ImportConnectionChange(BaseModel):
+    """What a connection becomes; a secret that comes back masked keeps its value."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(min_length=1, max_length=100)
+    mapping_id: str
+    config: dict[str, Any]
+    schedule: str = Field(default="every 15m", max_length=100)
+    active: bool = True

@@ -176,7 +176,7 @@ def next_job(tx: sa.Connection) -> Job | None:
     """The open job that came first; one that runs already before those that wait."""
     row = tx.execute(
         sa.select(tables.job)
-        .where(tables.job.c.status.in_(OPEN))
+        .where(tables.job.c.status.in_(OPEN), tables.job.c.file_id.is_not(None))
         .order_by((tables.job.c.status == "queued"), tables.job.c.made_at, tables.job.c.job_id)
         .limit(1)
     ).one_or_none()

@@ -84,6 +84,15 @@ SETTINGS: tuple[Setting, ...] = (
         Label("导入文件大小上限（字节）", "Largest file to import in bytes"),
     ),
     Setting(
+        "import_folders",
+        str,
+        "",
+        Label(
+            "可被监视的文件夹，用英文冒号分隔；数据目录下的 inbox/<品牌> 总是可以",
+            "Folders that may be watched, parted by colons; inbox/<brand> in the data folder always may",
+        ),
+    ),
+    Setting(
         "allow_private_urls",
         bool,
         False,

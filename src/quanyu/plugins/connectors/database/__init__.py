@@ -1,0 +1,1 @@
+"""A database, read by an SQL query with an increasing key."""

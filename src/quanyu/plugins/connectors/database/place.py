@@ -1,0 +1,156 @@
+"""Rows of a query, by any SQLAlchemy dialect that reaches its database over the network."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, cast
+
+import pyarrow as pa
+import sqlalchemy as sa
+from pydantic import Field, field_validator
+
+from quanyu.sdk import Config, Label, Problem, Secret
+from quanyu.sdk.place import PlaceFailed, RowPlace, RowsRead
+
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
+
+
+class DatabaseConfig(Config):
+    """Which database, which rows, and by which key they grow."""
+
+    url: Secret = Field(title="连接地址（SQLAlchemy）· Address (SQLAlchemy)")
+    query: str = Field(min_length=8, max_length=20_000, title="查询语句 · Query")
+    key: str = Field(pattern=r"^[^\"'`;\\]{1,100}$", title="递增列 · Increasing column")
+
+    @field_validator("query")
+    @classmethod
+    def _one_query(cls, given: str) -> str:
+        plain = given.strip().rstrip(";").strip()
+        if ";" in plain or plain.split(None, 1)[0].lower() not in ("select", "with"):
+            raise ValueError("one SELECT (or WITH … SELECT), without a semicolon")
+        return plain
+
+
+class Database(RowPlace):
+    """Reads rows in order of a key, never writes: the transaction is read-only where the database has such a thing."""
+
+    def rows(self, after: str | None, limit: int) -> RowsRead:
+        """Rows whose key is at least `after`: those of the last key come again, because it may have grown since."""
+        config = self._config
+        url = self._address()
+        engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_patience(url))
+        asked = sa.text(config.query.replace(":", r"\:")).columns(sa.column(config.key)).subquery("q")
+        key = asked.c[config.key]
+        statement: sa.Select[Any] = sa.select(sa.literal_column("q.*")).select_from(asked).order_by(key).limit(limit)
+        if after is not None:
+            statement = statement.where(key >= _value(after))
+        try:
+            with engine.connect() as connection:
+                if url.get_backend_name() == "postgresql":
+                    connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+                result = connection.execute(statement)
+                names, found = list(result.keys()), result.fetchall()
+                connection.rollback()
+        except (sa.exc.SQLAlchemyError, OSError) as error:
+            raise _failed(error) from error
+        finally:
+            engine.dispose()
+        if config.key not in names:
+            raise _wrong(f"查询结果里没有列 {config.key}", f"the query gives no column {config.key}")
+        place = names.index(config.key)
+        full = len(found) == limit
+        last = found[-1][place] if found else None
+        if full and found[0][place] == last:
+            raise _wrong(
+                f"超过 {limit} 行的 {config.key} 相同，无法分批", f"more than {limit} rows share one {config.key}"
+            )
+        if full:  # the rows of the last key may go on: they are read whole next time
+            found = [row for row in found if row[place] != last]
+        table = pa.table(
+            {name: pa.array([_text(row[i]) for row in found], pa.string()) for i, name in enumerate(names)}
+        )
+        return RowsRead(table, after if last is None else _mark(last), full)
+
+    @property
+    def _config(self) -> DatabaseConfig:
+        return cast(DatabaseConfig, self.config)
+
+    def _address(self) -> sa.URL:
+        try:
+            url = sa.make_url(self._config.url.get_secret_value())
+        except sa.exc.ArgumentError:
+            raise _wrong("连接地址无法识别", "the address cannot be read") from None
+        backend = url.get_backend_name()
+        if url.host:
+            self.around.check_host(url.host, url.port or _PORTS.get(backend, 0))
+        elif "host" not in url.query or not self.around.allow_private:
+            # A file (SQLite, DuckDB) or a socket of this machine is nothing that a connection may point to.
+            raise _wrong("连接地址里没有主机", "the address names no host")
+        if backend == "postgresql" and url.drivername == "postgresql":
+            url = url.set(drivername="postgresql+psycopg")
+        return url
+
+
+def _patience(url: sa.URL) -> dict[str, Any]:
+    return {"connect_timeout": 10} if url.get_backend_name() in ("postgresql", "mysql", "mariadb") else {}
+
+
+def _mark(value: Any) -> str:
+    """A key as it is kept between readings."""
+    kinds = ((bool, "text"), (int, "int"), (Decimal, "decimal"), (datetime, "time"), (date, "date"))
+    kind = next((name for type_, name in kinds if isinstance(value, type_)), "text")
+    plain = value.isoformat() if kind in ("time", "date") else str(value)
+    return json.dumps([kind, plain])
+
+
+def _value(mark: str) -> Any:
+    kind, plain = json.loads(mark)
+    readers: dict[str, Any] = {
+        "int": int,
+        "decimal": Decimal,
+        "time": datetime.fromisoformat,
+        "date": date.fromisoformat,
+    }
+    return readers.get(kind, str)(plain)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if value.tzinfo else value.isoformat(sep=" ")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _failed(error: Exception) -> PlaceFailed:
+    # The name of the error and the database's own words, not SQLAlchemy's: those repeat parameters and addresses.
+    cause = getattr(error, "orig", None)
+    why = f"{type(cause or error).__name__}: {str(cause).splitlines()[0][:200] if cause else ''}"
+    return PlaceFailed(
+        Problem(
+            "database_failed",
+            Label(f"数据库读取失败：{why}", f"The database could not be read: {why}"),
+            Label(
+                "请检查地址、账号权限、网络与查询语句",
+                "Check the address, the account's rights, the network and the query",
+            ),
+        )
+    )
+
+
+def _wrong(zh: str, en: str) -> PlaceFailed:
+    return PlaceFailed(
+        Problem(
+            "database_query_wrong",
+            Label(f"数据库连接的配置不对：{zh}", f"The connection is not set up right: {en}"),
+            Label("请修改连接的配置", "Change the connection's configuration"),
+        )
+    )

@@ -18,6 +18,15 @@ const queries = new QueryClient({
   },
 });
 
+// A page that was open while a new release was installed asks for parts that are gone: it starts anew, once.
+const RELOADED = "quanyu.reloaded";
+addEventListener("vite:preloadError", (event) => {
+  if (Date.now() - Number(sessionStorage.getItem(RELOADED)) < 30_000) return;
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  event.preventDefault();
+  location.reload();
+});
+
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no #root");
 await prepareTexts();

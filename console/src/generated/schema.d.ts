@@ -563,7 +563,7 @@ export interface paths {
             cookie?: never;
         };
         /** Kinds of connections, each with the form of its configuration */
-        get: operations["list_connection_kinds"];
+        get: operations["list_import_connection_kinds"];
         put?: never;
         post?: never;
         delete?: never;
@@ -580,10 +580,10 @@ export interface paths {
             cookie?: never;
         };
         /** Connections with how they do */
-        get: operations["list_connections"];
+        get: operations["list_import_connections"];
         put?: never;
         /** Make a connection; a webhook's path is shown once */
-        post: operations["create_connection"];
+        post: operations["create_import_connection"];
         delete?: never;
         options?: never;
         head?: never;
@@ -599,10 +599,10 @@ export interface paths {
         };
         get?: never;
         /** Change a connection */
-        put: operations["change_connection"];
+        put: operations["change_import_connection"];
         post?: never;
         /** Remove a connection */
-        delete: operations["delete_connection"];
+        delete: operations["delete_import_connection"];
         options?: never;
         head?: never;
         patch?: never;
@@ -618,7 +618,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Read a place now */
-        post: operations["run_connection"];
+        post: operations["run_import_connection"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2804,82 +2804,66 @@ export interface components {
             total?: number | null;
         };
         /**
-         * ColumnOut
-         * @description A column: how many cells are empty, what nine tenths of the others look like, the first values.
+         * ConnectionChange
+         * @description What changes of a connection; a secret sent back masked is kept.
          */
-        ColumnOut: {
-            /** Empty */
-            empty: number;
-            /**
-             * Looks Like
-             * @enum {string}
-             */
-            looks_like: "time" | "phone" | "masked" | "number" | "text" | "empty";
+        ConnectionChange: {
+            /** Config */
+            config?: {
+                [key: string]: unknown;
+            } | null;
+            /** Enabled */
+            enabled?: boolean | null;
             /** Name */
-            name: string;
-            /** Sample */
-            sample: string[];
+            name?: string | null;
         };
         /**
-         * ConnectionKindOut
-         * @description A kind of connection; `form` is the JSON schema of its configuration.
+         * ConnectionIn
+         * @description A new connection; `connection` is its key, used in addresses.
          */
-        ConnectionKindOut: {
-            /** Form */
-            form: {
+        ConnectionIn: {
+            /** Config */
+            config?: {
                 [key: string]: unknown;
             };
+            /** Connection */
+            connection: string;
             /** Kind */
             kind: string;
-            name: components["schemas"]["LabelOut"];
+            /** Name */
+            name: string;
         };
         /**
-         * ConnectionKindPage
-         * @description The kinds of connections.
+         * ConnectionOut
+         * @description A connection, its secrets masked.
          */
-        ConnectionKindPage: {
-            /** Items */
-            items: components["schemas"]["ConnectionKindOut"][];
-        };
-        /**
-         * ConnectionMade
-         * @description A new connection; `path` is the secret address of a webhook, shown this once.
-         */
-        ConnectionMade: {
-            /** Active */
-            active: boolean;
+        ConnectionOut: {
             /** Config */
             config: {
                 [key: string]: unknown;
             };
-            /** Connection Id */
-            connection_id: string;
-            /** Failures */
-            failures: number;
+            /** Connection */
+            connection: string;
+            /** Enabled */
+            enabled: boolean;
             /** Kind */
             kind: string;
-            /**
-             * Made At
-             * Format: date-time
-             */
-            made_at: string;
-            /** Made By */
-            made_by: string;
-            /** Mapping Id */
-            mapping_id: string;
+            label: components["schemas"]["Text"];
             /** Name */
             name: string;
-            /** Next At */
-            next_at: string | null;
-            /** Path */
-            path: string | null;
-            problem: components["schemas"]["LabelOut"] | null;
-            /** Ran At */
-            ran_at: string | null;
-            /** Schedule */
-            schedule: string;
-            /** Watermark */
-            watermark: string | null;
+            /** Problem */
+            problem: string | null;
+            /** Sent 24H */
+            sent_24h: number;
+            status: components["schemas"]["ConnectionStatus"] | null;
+        };
+        /**
+         * ConnectionPage
+         * @description Every connection of the brand.
+         */
+        ConnectionPage: {
+            /** Items */
+            items: components["schemas"]["ConnectionOut"][];
         };
         /**
          * ConnectionStatus
@@ -3716,6 +3700,175 @@ export interface components {
             zh: string;
         };
         /**
+         * ImportColumnOut
+         * @description A column: how many cells are empty, what nine tenths of the others look like, the first values.
+         */
+        ImportColumnOut: {
+            /** Empty */
+            empty: number;
+            /**
+             * Looks Like
+             * @enum {string}
+             */
+            looks_like: "time" | "phone" | "masked" | "number" | "text" | "empty";
+            /** Name */
+            name: string;
+            /** Sample */
+            sample: string[];
+        };
+        /**
+         * ImportConnectionChange
+         * @description What a connection becomes; a secret that comes back masked keeps its value.
+         */
+        ImportConnectionChange: {
+            /**
+             * Active
+             * @default true
+             */
+            active: boolean;
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Mapping Id */
+            mapping_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Schedule
+             * @default every 15m
+             */
+            schedule: string;
+        };
+        /**
+         * ImportConnectionIn
+         * @description A new connection. `schedule`: `every 15m`, or a cron line in the brand's time; nothing for a webhook.
+         */
+        ImportConnectionIn: {
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Kind */
+            kind: string;
+            /** Mapping Id */
+            mapping_id: string;
+            /** Name */
+            name: string;
+            /**
+             * Schedule
+             * @default every 15m
+             */
+            schedule: string;
+        };
+        /**
+         * ImportConnectionKindOut
+         * @description A kind of connection; `form` is the JSON schema of its configuration.
+         */
+        ImportConnectionKindOut: {
+            /** Form */
+            form: {
+                [key: string]: unknown;
+            };
+            /** Kind */
+            kind: string;
+            name: components["schemas"]["LabelOut"];
+        };
+        /**
+         * ImportConnectionKindPage
+         * @description The kinds of connections.
+         */
+        ImportConnectionKindPage: {
+            /** Items */
+            items: components["schemas"]["ImportConnectionKindOut"][];
+        };
+        /**
+         * ImportConnectionMade
+         * @description A new connection; `path` is the secret address of a webhook, shown this once.
+         */
+        ImportConnectionMade: {
+            /** Active */
+            active: boolean;
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Connection Id */
+            connection_id: string;
+            /** Failures */
+            failures: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Mapping Id */
+            mapping_id: string;
+            /** Name */
+            name: string;
+            /** Next At */
+            next_at: string | null;
+            /** Path */
+            path: string | null;
+            problem: components["schemas"]["LabelOut"] | null;
+            /** Ran At */
+            ran_at: string | null;
+            /** Schedule */
+            schedule: string;
+            /** Watermark */
+            watermark: string | null;
+        };
+        /**
+         * ImportConnectionOut
+         * @description A connection; secrets of its configuration are masked. `problem` is why its last reading failed.
+         */
+        ImportConnectionOut: {
+            /** Active */
+            active: boolean;
+            /** Config */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Connection Id */
+            connection_id: string;
+            /** Failures */
+            failures: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Made By */
+            made_by: string;
+            /** Mapping Id */
+            mapping_id: string;
+            /** Name */
+            name: string;
+            /** Next At */
+            next_at: string | null;
+            problem: components["schemas"]["LabelOut"] | null;
+            /** Ran At */
+            ran_at: string | null;
+            /** Schedule */
+            schedule: string;
+            /** Watermark */
+            watermark: string | null;
+        };
+        /**
+         * ImportConnectionPage
+         * @description Connections by name.
+         */
+        ImportConnectionPage: {
+            /** Items */
+            items: components["schemas"]["ImportConnectionOut"][];
+        };
+        /**
          * ImportFileOut
          * @description An uploaded file; it is deleted at `until`.
          */
@@ -3751,6 +3904,35 @@ export interface components {
              * @default 1000
              */
             most_bad: number;
+        };
+        /**
+         * ImportInspectedOut
+         * @description What is in a file, and the mappings that fit it, the likeliest first.
+         */
+        ImportInspectedOut: {
+            /** Columns */
+            columns: components["schemas"]["ImportColumnOut"][];
+            /** Delimiter */
+            delimiter: string | null;
+            /** Encoding */
+            encoding: string | null;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "csv" | "excel" | "parquet" | "ndjson";
+            /** Ragged */
+            ragged: number;
+            /** Rows */
+            rows: number;
+            /** Sample */
+            sample: {
+                [key: string]: string | null;
+            }[];
+            /** Sheets */
+            sheets: string[];
+            /** Suggestions */
+            suggestions: components["schemas"]["SuggestionOut"][];
         };
         /**
          * ImportOut
@@ -3818,6 +4000,42 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * ImportPreviewIn
+         * @description A mapping to try: an object, or its YAML or JSON text.
+         */
+        ImportPreviewIn: {
+            /** Mapping */
+            mapping: {
+                [key: string]: unknown;
+            } | string;
+        };
+        /**
+         * ImportPreviewOut
+         * @description What a mapping makes of a file: rows = in events + bad + skipped + repeated. Identifiers are masked.
+         */
+        ImportPreviewOut: {
+            /** Bad */
+            bad: number;
+            /** Bad Rows */
+            bad_rows: components["schemas"]["BadRowOut"][];
+            /** Events */
+            events: number;
+            /** First */
+            first: {
+                [key: string]: unknown;
+            }[];
+            /** Masked */
+            masked: number;
+            /** Reasons */
+            reasons: components["schemas"]["RefusedCount"][];
+            /** Repeated */
+            repeated: number;
+            /** Rows */
+            rows: number;
+            /** Skipped */
+            skipped: number;
+        };
+        /**
          * InspectIn
          * @description How to read the file, where it should not be found out: `read` of a mapping.
          */
@@ -3826,35 +4044,6 @@ export interface components {
             read?: {
                 [key: string]: unknown;
             } | null;
-        };
-        /**
-         * InspectedOut
-         * @description What is in a file, and the mappings that fit it, the likeliest first.
-         */
-        InspectedOut: {
-            /** Columns */
-            columns: components["schemas"]["ColumnOut"][];
-            /** Delimiter */
-            delimiter: string | null;
-            /** Encoding */
-            encoding: string | null;
-            /**
-             * Format
-             * @enum {string}
-             */
-            format: "csv" | "excel" | "parquet" | "ndjson";
-            /** Ragged */
-            ragged: number;
-            /** Rows */
-            rows: number;
-            /** Sample */
-            sample: {
-                [key: string]: string | null;
-            }[];
-            /** Sheets */
-            sheets: string[];
-            /** Suggestions */
-            suggestions: components["schemas"]["SuggestionOut"][];
         };
         /**
          * IntervalReport
@@ -4930,14 +5119,26 @@ export interface components {
             label: components["schemas"]["AudienceLabel"];
         };
         /**
-         * PreviewIn
-         * @description A mapping to try: an object, or its YAML or JSON text.
+         * PreviewOut
+         * @description What a replay would do, judged on the newest `looked` of `total` items.
+         *
+         *     `ready` counts items that would leave the quarantine, `stored` and `duplicate` the events in them.
          */
-        PreviewIn: {
-            /** Mapping */
-            mapping: {
-                [key: string]: unknown;
-            } | string;
+        PreviewOut: {
+            /** Duplicate */
+            duplicate: number;
+            /** Examples */
+            examples: components["schemas"]["ExampleOut"][];
+            /** Looked */
+            looked: number;
+            /** Ready */
+            ready: number;
+            /** Still */
+            still: components["schemas"]["quanyu__events__routes_quarantine__ReasonCount"][];
+            /** Stored */
+            stored: number;
+            /** Total */
+            total: number;
         };
         /**
          * ProblemOut
@@ -5347,6 +5548,19 @@ export interface components {
              * @enum {string}
              */
             rule: "once" | "after_exit" | "cooldown" | "per_key";
+        };
+        /**
+         * RefusedCount
+         * @description How many rows are refused for one reason in one column.
+         */
+        RefusedCount: {
+            /** Column */
+            column: string;
+            label: components["schemas"]["LabelOut"];
+            /** Reason */
+            reason: string;
+            /** Rows */
+            rows: number;
         };
         /**
          * ReplayIn
@@ -6330,28 +6544,6 @@ export interface components {
             visitors: number | null;
         };
         /**
-         * PreviewOut
-         * @description What a replay would do, judged on the newest `looked` of `total` items.
-         *
-         *     `ready` counts items that would leave the quarantine, `stored` and `duplicate` the events in them.
-         */
-        quanyu__events__routes_quarantine__PreviewOut: {
-            /** Duplicate */
-            duplicate: number;
-            /** Examples */
-            examples: components["schemas"]["ExampleOut"][];
-            /** Looked */
-            looked: number;
-            /** Ready */
-            ready: number;
-            /** Still */
-            still: components["schemas"]["quanyu__events__routes_quarantine__ReasonCount"][];
-            /** Stored */
-            stored: number;
-            /** Total */
-            total: number;
-        };
-        /**
          * ReasonCount
          * @description How many items one reason holds back.
          */
@@ -6361,136 +6553,6 @@ export interface components {
             /** Reason */
             reason: string;
             reason_label: components["schemas"]["LabelOut"];
-        };
-        /**
-         * ConnectionChange
-         * @description What a connection becomes; a secret that comes back masked keeps its value.
-         */
-        quanyu__imports__routes_models__ConnectionChange: {
-            /**
-             * Active
-             * @default true
-             */
-            active: boolean;
-            /** Config */
-            config: {
-                [key: string]: unknown;
-            };
-            /** Mapping Id */
-            mapping_id: string;
-            /** Name */
-            name: string;
-            /**
-             * Schedule
-             * @default every 15m
-             */
-            schedule: string;
-        };
-        /**
-         * ConnectionIn
-         * @description A new connection. `schedule`: `every 15m`, or a cron line in the brand's time; nothing for a webhook.
-         */
-        quanyu__imports__routes_models__ConnectionIn: {
-            /** Config */
-            config: {
-                [key: string]: unknown;
-            };
-            /** Kind */
-            kind: string;
-            /** Mapping Id */
-            mapping_id: string;
-            /** Name */
-            name: string;
-            /**
-             * Schedule
-             * @default every 15m
-             */
-            schedule: string;
-        };
-        /**
-         * ConnectionOut
-         * @description A connection; secrets of its configuration are masked. `problem` is why its last reading failed.
-         */
-        quanyu__imports__routes_models__ConnectionOut: {
-            /** Active */
-            active: boolean;
-            /** Config */
-            config: {
-                [key: string]: unknown;
-            };
-            /** Connection Id */
-            connection_id: string;
-            /** Failures */
-            failures: number;
-            /** Kind */
-            kind: string;
-            /**
-             * Made At
-             * Format: date-time
-             */
-            made_at: string;
-            /** Made By */
-            made_by: string;
-            /** Mapping Id */
-            mapping_id: string;
-            /** Name */
-            name: string;
-            /** Next At */
-            next_at: string | null;
-            problem: components["schemas"]["LabelOut"] | null;
-            /** Ran At */
-            ran_at: string | null;
-            /** Schedule */
-            schedule: string;
-            /** Watermark */
-            watermark: string | null;
-        };
-        /**
-         * ConnectionPage
-         * @description Connections by name.
-         */
-        quanyu__imports__routes_models__ConnectionPage: {
-            /** Items */
-            items: components["schemas"]["quanyu__imports__routes_models__ConnectionOut"][];
-        };
-        /**
-         * PreviewOut
-         * @description What a mapping makes of a file: rows = in events + bad + skipped + repeated. Identifiers are masked.
-         */
-        quanyu__imports__routes_models__PreviewOut: {
-            /** Bad */
-            bad: number;
-            /** Bad Rows */
-            bad_rows: components["schemas"]["BadRowOut"][];
-            /** Events */
-            events: number;
-            /** First */
-            first: {
-                [key: string]: unknown;
-            }[];
-            /** Masked */
-            masked: number;
-            /** Reasons */
-            reasons: components["schemas"]["quanyu__imports__routes_models__ReasonCount"][];
-            /** Repeated */
-            repeated: number;
-            /** Rows */
-            rows: number;
-            /** Skipped */
-            skipped: number;
-        };
-        /**
-         * ReasonCount
-         * @description How many rows are refused for one reason in one column.
-         */
-        quanyu__imports__routes_models__ReasonCount: {
-            /** Column */
-            column: string;
-            label: components["schemas"]["LabelOut"];
-            /** Reason */
-            reason: string;
-            /** Rows */
-            rows: number;
         };
         /**
          * ChannelOut
@@ -6507,68 +6569,6 @@ export interface components {
             /** Kind */
             kind: string;
             label: components["schemas"]["Text"];
-        };
-        /**
-         * ConnectionChange
-         * @description What changes of a connection; a secret sent back masked is kept.
-         */
-        quanyu__messaging__routes_models__ConnectionChange: {
-            /** Config */
-            config?: {
-                [key: string]: unknown;
-            } | null;
-            /** Enabled */
-            enabled?: boolean | null;
-            /** Name */
-            name?: string | null;
-        };
-        /**
-         * ConnectionIn
-         * @description A new connection; `connection` is its key, used in addresses.
-         */
-        quanyu__messaging__routes_models__ConnectionIn: {
-            /** Config */
-            config?: {
-                [key: string]: unknown;
-            };
-            /** Connection */
-            connection: string;
-            /** Kind */
-            kind: string;
-            /** Name */
-            name: string;
-        };
-        /**
-         * ConnectionOut
-         * @description A connection, its secrets masked.
-         */
-        quanyu__messaging__routes_models__ConnectionOut: {
-            /** Config */
-            config: {
-                [key: string]: unknown;
-            };
-            /** Connection */
-            connection: string;
-            /** Enabled */
-            enabled: boolean;
-            /** Kind */
-            kind: string;
-            label: components["schemas"]["Text"];
-            /** Name */
-            name: string;
-            /** Problem */
-            problem: string | null;
-            /** Sent 24H */
-            sent_24h: number;
-            status: components["schemas"]["ConnectionStatus"] | null;
-        };
-        /**
-         * ConnectionPage
-         * @description Every connection of the brand.
-         */
-        quanyu__messaging__routes_models__ConnectionPage: {
-            /** Items */
-            items: components["schemas"]["quanyu__messaging__routes_models__ConnectionOut"][];
         };
         /**
          * ReasonCount
@@ -7258,7 +7258,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionPage"];
+                    "application/json": components["schemas"]["ConnectionPage"];
                 };
             };
             /** @description Validation Error */
@@ -7284,7 +7284,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionIn"];
+                "application/json": components["schemas"]["ConnectionIn"];
             };
         };
         responses: {
@@ -7294,7 +7294,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionOut"];
+                    "application/json": components["schemas"]["ConnectionOut"];
                 };
             };
             /** @description Validation Error */
@@ -7322,7 +7322,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionChange"];
+                "application/json": components["schemas"]["ConnectionChange"];
             };
         };
         responses: {
@@ -7332,7 +7332,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["quanyu__messaging__routes_models__ConnectionOut"];
+                    "application/json": components["schemas"]["ConnectionOut"];
                 };
             };
             /** @description Validation Error */
@@ -7960,7 +7960,7 @@ export interface operations {
             };
         };
     };
-    list_connection_kinds: {
+    list_import_connection_kinds: {
         parameters: {
             query?: {
                 /** @description Brand key; the caller's first if left out */
@@ -7978,7 +7978,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConnectionKindPage"];
+                    "application/json": components["schemas"]["ImportConnectionKindPage"];
                 };
             };
             /** @description Validation Error */
@@ -7992,7 +7992,7 @@ export interface operations {
             };
         };
     };
-    list_connections: {
+    list_import_connections: {
         parameters: {
             query?: {
                 /** @description Brand key; the caller's first if left out */
@@ -8010,7 +8010,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionPage"];
+                    "application/json": components["schemas"]["ImportConnectionPage"];
                 };
             };
             /** @description Validation Error */
@@ -8024,7 +8024,7 @@ export interface operations {
             };
         };
     };
-    create_connection: {
+    create_import_connection: {
         parameters: {
             query?: {
                 /** @description Brand key; the caller's first if left out */
@@ -8036,7 +8036,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionIn"];
+                "application/json": components["schemas"]["ImportConnectionIn"];
             };
         };
         responses: {
@@ -8046,7 +8046,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ConnectionMade"];
+                    "application/json": components["schemas"]["ImportConnectionMade"];
                 };
             };
             /** @description Validation Error */
@@ -8060,7 +8060,7 @@ export interface operations {
             };
         };
     };
-    change_connection: {
+    change_import_connection: {
         parameters: {
             query?: {
                 /** @description Brand key; the caller's first if left out */
@@ -8074,7 +8074,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionChange"];
+                "application/json": components["schemas"]["ImportConnectionChange"];
             };
         };
         responses: {
@@ -8084,7 +8084,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionOut"];
+                    "application/json": components["schemas"]["ImportConnectionOut"];
                 };
             };
             /** @description Validation Error */
@@ -8098,7 +8098,7 @@ export interface operations {
             };
         };
     };
-    delete_connection: {
+    delete_import_connection: {
         parameters: {
             query?: {
                 /** @description Brand key; the caller's first if left out */
@@ -8130,7 +8130,7 @@ export interface operations {
             };
         };
     };
-    run_connection: {
+    run_import_connection: {
         parameters: {
             query?: {
                 /** @description Brand key; the caller's first if left out */
@@ -8150,7 +8150,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["quanyu__imports__routes_models__ConnectionOut"];
+                    "application/json": components["schemas"]["ImportConnectionOut"];
                 };
             };
             /** @description Validation Error */
@@ -8329,7 +8329,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["InspectedOut"];
+                    "application/json": components["schemas"]["ImportInspectedOut"];
                 };
             };
             /** @description Validation Error */
@@ -8357,7 +8357,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PreviewIn"];
+                "application/json": components["schemas"]["ImportPreviewIn"];
             };
         };
         responses: {
@@ -8367,7 +8367,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["quanyu__imports__routes_models__PreviewOut"];
+                    "application/json": components["schemas"]["ImportPreviewOut"];
                 };
             };
             /** @description Validation Error */
@@ -9981,7 +9981,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["quanyu__events__routes_quarantine__PreviewOut"];
+                    "application/json": components["schemas"]["PreviewOut"];
                 };
             };
             /** @description Validation Error */

@@ -37,6 +37,8 @@ type Query = Record<string, string | number | boolean | null | undefined>;
 interface Options {
   query?: Query;
   body?: unknown;
+  /** Sent as it is, in place of `body`. */
+  file?: Blob;
   signal?: AbortSignal;
   headers?: Record<string, string>;
 }
@@ -86,12 +88,13 @@ export async function call<T>(method: string, path: string, options: Options = {
   const headers: Record<string, string> = { "Accept-Language": i18next.language, ...options.headers };
   if (method !== "GET") headers["X-CSRF-Token"] = csrf;
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  if (options.file !== undefined) headers["Content-Type"] = "application/octet-stream";
   let answer: Response;
   try {
     answer = await fetch(address(path, options.query), {
       method,
       headers,
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      body: options.file ?? (options.body === undefined ? undefined : JSON.stringify(options.body)),
       signal: options.signal,
       credentials: "same-origin",
     });
@@ -110,6 +113,11 @@ export async function get<T>(path: PathFor<"get">, query?: Query, signal?: Abort
 
 export async function post<T>(path: PathFor<"post">, body?: unknown, options: Options = {}): Promise<T> {
   return (await call<T>("POST", path, { ...options, body })).data;
+}
+
+/** Send the bytes of a file as they are. */
+export async function upload<T>(path: PathFor<"post">, file: Blob, query: Query): Promise<T> {
+  return (await call<T>("POST", path, { file, query })).data;
 }
 
 export async function put<T>(path: PathFor<"put">, body: unknown, options: Options = {}): Promise<T> {

@@ -25,7 +25,10 @@ export function Parts({ parts, label }: { parts: Part[]; label: string }) {
 export function PartsBar({ parts, label, open, onOpen }: { parts: Omit<Part, "content">[]; label: string; open: string; onOpen: (key: string) => void }) {
   const bar = useRef<HTMLElement>(null);
   // Where the names have no room side by side, the one that is open must be in sight.
-  useEffect(() => bar.current?.querySelector("[aria-current]")?.scrollIntoView?.({ block: "nearest", inline: "center" }), [open]);
+  useEffect(() => {
+    // No value may be given back: newer browsers answer with a promise, which React would call as a clean-up.
+    bar.current?.querySelector("[aria-current]")?.scrollIntoView?.({ block: "nearest", inline: "center" });
+  }, [open]);
   return (
     <nav className="parts" aria-label={label} ref={bar}>
       {parts.map((part) => (

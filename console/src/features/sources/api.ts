@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { get, post, type Label, type Page } from "@/shared/api";
+import { useList } from "@/shared/lists";
 import type { Schemas } from "@/shared/schema";
 
 export type Source = Schemas["SourceOut"];
@@ -23,8 +24,12 @@ export function useBooks(source: string | null) {
   });
 }
 
-export function useQuarantine(brand: string) {
-  return useQuery({ queryKey: ["quarantine", brand], queryFn: ({ signal }) => get<Page<Held>>("/quarantine", { limit: 50 }, signal), refetchInterval: 10_000 });
+export function useQuarantine(brand: string, filters: { source?: string; reason?: string; status?: string }) {
+  return useList<Held>(["quarantine", brand, "items", filters], (cursor, signal) => get<Page<Held>>("/quarantine", { ...filters, cursor, limit: 50 }, signal));
+}
+
+export function useRecount(brand: string) {
+  return useQuery({ queryKey: ["books", brand, "recount"], queryFn: ({ signal }) => get<Schemas["RecountOut"]>("/books/recount", undefined, signal), refetchInterval: 15_000 });
 }
 
 export function useSourceActions() {
@@ -34,8 +39,9 @@ export function useSourceActions() {
   };
   return {
     create: useMutation({ mutationFn: (given: { source: string; name: Label; kind: string }) => post<Source & { write_key: string | null }>("/sources", given), onSuccess: done }),
+    recount: useMutation({ mutationFn: () => post("/books/recount"), onSuccess: done }),
     raw: useMutation({ mutationFn: (id: string) => get<Held & { raw: string }>(`/quarantine/${id}`) }),
-    replay: useMutation({ mutationFn: (given: { id: string; body?: string }) => post<{ outcome: string; reason: string | null }>(`/quarantine/${given.id}/replay`, given.body === undefined ? {} : { body: given.body }), onSuccess: done }),
+    replay: useMutation({ mutationFn: (given: { id: string; body?: string }) => post<Schemas["ReplayOut"]>(`/quarantine/${given.id}/replay`, given.body === undefined ? {} : { body: given.body }), onSuccess: done }),
     discard: useMutation({ mutationFn: (given: { id: string; reason: string }) => post(`/quarantine/${given.id}/discard`, { reason: given.reason }), onSuccess: done }),
   };
 }

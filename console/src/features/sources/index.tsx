@@ -2,14 +2,15 @@
 import { Button } from "antd";
 import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useSources, useStatus, type Source } from "@/features/sources/api";
+import { useRecount, useSourceActions, useSources, useStatus, type Source } from "@/features/sources/api";
 import { Connect } from "@/features/sources/connect";
 import { say } from "@/shared/api";
-import { ago, integer } from "@/shared/format";
+import { ago, at, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { Table } from "@/shared/table";
 import { Parts } from "@/shared/tabs";
-import { Empty, Loaded, MadeBadge, Page } from "@/shared/ui";
+import { Card, Empty, Loaded, MadeBadge, Page } from "@/shared/ui";
 import "./sources.css";
 
 const Create = lazy(() => import("@/features/sources/Create"));
@@ -31,6 +32,7 @@ export default function SourcesPage() {
     >
       <div className="grid">
         <Health />
+        <Recount />
         <div>
         <Parts label={t("title")} parts={[
             {
@@ -78,6 +80,46 @@ function Health() {
         </section>
       )}
     </Loaded>
+  );
+}
+
+/** Whether the books fit what the stores hold: the last recount, and an alarm with the hours that do not. */
+function Recount() {
+  const { t } = useTranslation("sources");
+  const { brand, may } = useSession();
+  const query = useRecount(brand.brand);
+  const actions = useSourceActions();
+  const found = query.data;
+  if (!found) return null;
+  const again = may("sources.write") ? <Button size="small" loading={actions.recount.isPending} onClick={() => actions.recount.mutate()}>{t("recount.again")}</Button> : null;
+  if (!found.items.length)
+    return (
+      <section className="card health" aria-label={t("recount.title")} data-testid="recount">
+        <span className={found.checked_at ? "alive" : ""}>{found.checked_at ? t("recount.good", { n: integer(found.counted), when: ago(found.checked_at) }) : t("recount.never")}</span>
+        {again}
+      </section>
+    );
+  return (
+    <section role="alert" data-testid="recount">
+      <Card title={t("recount.bad", { n: integer(found.items.length) })} extra={again}>
+        <p>{t("recount.badNote")}</p>
+        <Table
+          size="small"
+          rowKey={(row) => `${row.source}/${row.hour_at}`}
+          dataSource={found.items.slice(0, 50)}
+          minWidth={700}
+          columns={[
+            { title: t("source"), dataIndex: "source" },
+            { title: t("hour"), dataIndex: "hour_at", render: (value: string) => at(value) },
+            { title: t("recount.booked"), key: "booked", align: "right", render: (_, row) => integer(row.stored - row.removed) },
+            { title: t("recount.found"), dataIndex: "found_stored", align: "right", render: integer },
+            { title: t("recount.heldBooked"), dataIndex: "quarantined", align: "right", render: integer },
+            { title: t("recount.heldFound"), dataIndex: "found_quarantined", align: "right", render: integer },
+            { title: t("recount.since"), dataIndex: "found_at", render: (value: string) => at(value, "MM-DD HH:mm") },
+          ]}
+        />
+      </Card>
+    </section>
   );
 }
 

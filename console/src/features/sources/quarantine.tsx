@@ -1,20 +1,24 @@
 // What failed a check: why, where, the raw text; mend it and send it through again, or give it up.
-import { App, Button, Input, Modal, Popconfirm } from "antd";
+import { App, Button, Input, Modal, Popconfirm, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useQuarantine, useSourceActions, type Held } from "@/features/sources/api";
+import { useQuarantine, useSourceActions, useSources, type Held } from "@/features/sources/api";
+import { Groups, Replays } from "@/features/sources/held";
 import { say } from "@/shared/api";
 import { at, integer } from "@/shared/format";
+import { LoadMore, useFilters } from "@/shared/lists";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Table } from "@/shared/table";
-import { Card, Empty, Loaded, sentenceOf } from "@/shared/ui";
+import { Card, Empty, FilterBar, Loaded, sentenceOf } from "@/shared/ui";
 
 export default function Quarantine() {
   const { t } = useTranslation("sources");
   const { brand, may } = useSession();
   const { message } = App.useApp();
-  const query = useQuarantine(brand.brand);
+  const { filters, change, reset, active } = useFilters(["source", "reason", "status"]);
+  const query = useQuarantine(brand.brand, filters);
+  const sources = useSources(brand.brand);
   const actions = useSourceActions();
   const [open, setOpen] = useState<Held | null>(null);
   const [body, setBody] = useState("");
@@ -27,14 +31,23 @@ export default function Quarantine() {
       onSuccess: (found) => { setBody(found.raw); setOriginal(found.raw); setWhy(""); setOpen(row); },
     });
   return (
+    <div className="grid">
+    <Groups choose={(group) => change({ source: group.source, reason: group.reason, status: "held" })} />
+    <Replays />
     <Card>
+      <FilterBar onReset={reset}>
+        <Select allowClear style={{ width: 180 }} aria-label={t("source")} placeholder={t("source")} value={filters.source} onChange={(source?: string) => change({ source })} options={(sources.data?.items ?? []).map((one) => ({ value: one.source, label: say(one.name) }))} />
+        <Select allowClear style={{ width: 150 }} aria-label={t("status")} placeholder={t("status")} value={filters.status} onChange={(status?: string) => change({ status })} options={["held", "replayed", "discarded"].map((value) => ({ value, label: t(`held.${value}`) }))} />
+        {filters.reason ? <Button onClick={() => change({ reason: null })}>{t("reason")}: {say(query.items[0]?.reason_label) || filters.reason} ✕</Button> : null}
+      </FilterBar>
       <Loaded query={query} rows={6}>
-        {(data) =>
-          data.items.length ? (
+        {() =>
+          query.items.length ? (
+            <>
             <Table<Held>
               size="middle"
               rowKey="quarantine_id"
-              dataSource={data.items}
+              dataSource={query.items}
               minWidth={820}
               columns={[
                 { title: t("received"), dataIndex: "received_at", render: (value: string) => at(value, "MM-DD HH:mm:ss") },
@@ -46,8 +59,10 @@ export default function Quarantine() {
                 { title: "", key: "act", align: "right", render: (_, row) => (row.status === "held" ? <Button size="small" loading={actions.raw.isPending && actions.raw.variables === row.quarantine_id} onClick={() => look(row)}>{t("look")}</Button> : null) },
               ]}
             />
+            <LoadMore list={query} />
+            </>
           ) : (
-            <Empty title={t("quarantineEmpty")} hint={t("quarantineHint")} />
+            <Empty title={active ? t("noneChosen") : t("quarantineEmpty")} hint={active ? undefined : t("quarantineHint")} />
           )
         }
       </Loaded>
@@ -80,7 +95,7 @@ export default function Quarantine() {
                   actions.replay.mutate({ id: open.quarantine_id, ...(body !== original ? { body } : {}) }, {
                     onError: failed,
                     onSuccess: (done) => {
-                      if (done.outcome === "quarantined") void message.warning(t("stillBad", { why: done.reason ?? "" }));
+                      if (done.outcome === "quarantined") void message.warning(t("stillBad", { why: say(done.reason_label) || (done.reason ?? "") }));
                       else { setOpen(null); void message.success(t(`outcome.${done.outcome}`)); }
                     },
                   })
@@ -97,5 +112,6 @@ export default function Quarantine() {
         <Input.TextArea aria-label={t("raw")} value={body} rows={14} className="rawtext" onChange={(event) => setBody(event.target.value)} readOnly={!may("sources.write")} />
       </Modal>
     </Card>
+    </div>
   );
 }

@@ -33,6 +33,9 @@ ALL = [
     "consent.write",
     "catalog.read",
     "settings.write",
+    "audiences.read",
+    "journeys.read",
+    "audit.read",
 ]
 PHONE = ("phone", "13912340001")
 
@@ -94,6 +97,14 @@ def key_of(access: Access, permissions: list[str], brands: list[str]) -> str:
 @pytest.fixture
 def api(client: TestClient, access: Access) -> Api:
     return Api(client, key_of(access, ALL, ["one"]))
+
+
+def test_a_page_leaves_out_what_the_caller_may_not_read(client: TestClient, access: Access) -> None:
+    api = Api(client, key_of(access, ["people.read"], ["one"]))
+    (found,) = api("POST", "/people/search", {"q": "M1"})["items"]
+    page = api("GET", f"/people/{found['person_id']}")
+    assert page["links"]
+    assert (page["audiences"], page["journeys"], page["consent"]) == ([], [], [])
 
 
 def test_a_person_s_page_explains_every_link(api: Api) -> None:

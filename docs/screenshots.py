@@ -91,14 +91,14 @@ def overview(camera: Camera) -> None:
 
 def people(camera: Camera) -> None:
     """The list of people."""
-    camera.go("/people", ".ant-table-row")
+    camera.go("/people", "main tbody tr")
     camera.keep("people")
 
 
 def person(camera: Camera) -> None:
     """One person: why the identifiers are linked, and consent."""
-    camera.go("/people", ".ant-table-row")
-    camera.page.locator(".ant-table-row a").first.click()
+    camera.go("/people", "main tbody tr")
+    camera.page.locator("main tbody tr a").first.click()
     camera.click("tab-identity")
     camera.settle()
     camera.keep("person-identity")
@@ -111,7 +111,7 @@ def audience(camera: Camera) -> None:
     """The audiences, and one of them."""
     camera.go("/audiences", '[data-testid="audience-new"]')
     camera.keep("audiences")
-    found = camera.page.locator(".ant-table-row a[href^='/audiences/']")
+    found = camera.page.locator("main tbody tr a[href^='/audiences/']")
     if found.count():
         found.first.click()
         camera.page.get_by_test_id("live-count").wait_for()
@@ -122,9 +122,9 @@ def audience(camera: Camera) -> None:
 
 def journey(camera: Camera) -> None:
     """The journeys, one on the canvas, and its report."""
-    camera.go("/journeys", ".ant-table-row")
+    camera.go("/journeys", "main tbody tr")
     camera.keep("journeys")
-    camera.page.locator(".ant-table-row a[href^='/journeys/']").first.click()
+    camera.page.locator("main tbody tr a[href^='/journeys/']").first.click()
     camera.page.get_by_test_id("canvas").wait_for()
     camera.settle()
     camera.keep("journey")

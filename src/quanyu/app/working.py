@@ -70,7 +70,7 @@ def lanes(product: Product) -> list[Lane]:
         return bool(product.messaging.publish_events()) | bool(product.promotions.publish_events())
 
     return [
-        Lane("batches", batches.step, 0.02),
+        Lane("batches", batches.step, 0.02, batches.release),
         Lane("history", batches.deliver, float(product.settings.history_flush_seconds)),
         Lane("books", product.reconciliation.step, 10.0),
         Lane("quality", product.quality.step, 10.0),

@@ -27,11 +27,15 @@ _QUIET = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One kind of work. `idle` is the pause in seconds when there was nothing to do; it grows while that lasts."""
+    """One kind of work. `idle` is the pause in seconds when there was nothing to do; it grows while that lasts.
+
+    `end` is called when the worker stops in good order.
+    """
 
     name: str
     run: Callable[[], bool]
     idle: float
+    end: Callable[[], None] = lambda: None
 
 
 class Worker:
@@ -63,6 +67,13 @@ class Worker:
             thread.join(timeout)
 
     def _loop(self, lane: Lane) -> None:
+        self._repeat(lane)
+        try:
+            lane.end()
+        except Exception:  # it is only a courtesy to whoever comes next
+            log.exception("lane_end_failed", extra={"lane": lane.name})
+
+    def _repeat(self, lane: Lane) -> None:
         wake, pause = self._wake[lane.name], lane.idle
         while not self._stop.is_set():
             wake.clear()

@@ -21,7 +21,10 @@ const AudienceEditor = lazy(() => import("@/features/audiences/editor"));
 const Journeys = lazy(() => import("@/features/journeys"));
 const JourneyEditor = lazy(() => import("@/features/journeys/editor"));
 const Sends = lazy(() => import("@/features/sends"));
+const Imports = lazy(() => import("@/features/imports"));
 const Sources = lazy(() => import("@/features/sources"));
+const Plan = lazy(() => import("@/features/plan"));
+const Quality = lazy(() => import("@/features/quality"));
 const Settings = lazy(() => import("@/features/settings"));
 
 /** Every page: the entry of the menu that it belongs to, and what its reader must be allowed. A page that may not be
@@ -37,6 +40,7 @@ const PAGES: { path: string; menu: string; permission?: string; page: ReactNode 
   { path: "/journeys", menu: "journeys", permission: "journeys.read", page: <Journeys /> },
   { path: "/journeys/:journeyId", menu: "journeys", permission: "journeys.read", page: <JourneyEditor /> },
   { path: "/sends", menu: "sends", permission: "sends.read", page: <Sends /> },
+  { path: "/imports", menu: "imports", permission: "sources.read", page: <Imports /> },
   { path: "/sources", menu: "sources", permission: "sources.read", page: <Sources /> },
   { path: "/settings", menu: "settings", page: <Settings /> },
 ];

@@ -3,8 +3,11 @@ import {
   ApiOutlined,
   BarChartOutlined,
   IdcardOutlined,
+  ImportOutlined,
   NotificationOutlined,
   PartitionOutlined,
+  ProfileOutlined,
+  SafetyCertificateOutlined,
   SettingOutlined,
   UnorderedListOutlined,
   UsergroupAddOutlined,
@@ -27,7 +30,10 @@ export const GROUPS: { key: string; items: MenuItem[] }[] = [
     items: [
       { key: "overview", to: "/overview", icon: <BarChartOutlined />, permission: "analytics.read" },
       { key: "events", to: "/events", icon: <UnorderedListOutlined />, permission: "analytics.read" },
+      { key: "imports", to: "/imports", icon: <ImportOutlined />, permission: "sources.read" },
       { key: "sources", to: "/sources", icon: <ApiOutlined />, permission: "sources.read" },
+      { key: "plan", to: "/plan", icon: <ProfileOutlined />, permission: "sources.read" },
+      { key: "quality", to: "/quality", icon: <SafetyCertificateOutlined />, permission: "sources.read" },
     ],
   },
   {

@@ -1,21 +1,16 @@
 import { CheckCircleFilled, CloseCircleFilled, PlusOutlined } from "@ant-design/icons";
-import { Alert, App, Button, Drawer, Form, Input, Radio, Switch } from "antd";
-import { useState } from "react";
+import { Alert, App, Button, Switch } from "antd";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useChannels, useCheckConnection, useConnections, useCreateConnection, useUpdateConnection, type Channel, type CheckStep, type Connection } from "@/features/settings/api";
-import { defaults, filled, isSecret, plain, SchemaForm } from "@/features/settings/SchemaForm";
+import { useChannels, useCheckConnection, useConnections, useUpdateConnection, type CheckStep, type Connection } from "@/features/settings/api";
 import { say } from "@/shared/api";
 import { ago, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Card, Empty, Loaded, sentenceOf } from "@/shared/ui";
 
-interface Fields {
-  kind: string;
-  connection: string;
-  name: string;
-  config: Record<string, unknown>;
-}
+// The form is only loaded by whoever edits.
+const ConnectionDrawer = lazy(() => import("@/features/settings/ConnectionDrawer"));
 
 export default function ConnectionsTab() {
   const { t } = useTranslation("settings");
@@ -49,7 +44,9 @@ export default function ConnectionsTab() {
         }
       </Loaded>
       {editing && channels.data ? (
-        <ConnectionDrawer connection={editing === "new" ? null : editing} channels={channels.data.items} close={() => setEditing(null)} />
+        <Suspense>
+          <ConnectionDrawer connection={editing === "new" ? null : editing} channels={channels.data.items} close={() => setEditing(null)} />
+        </Suspense>
       ) : null}
     </>
   );
@@ -133,77 +130,5 @@ function Steps({ steps }: { steps: CheckStep[] }) {
         </li>
       ))}
     </ol>
-  );
-}
-
-function ConnectionDrawer({ connection, channels, close }: { connection: Connection | null; channels: Channel[]; close: () => void }) {
-  const { t } = useTranslation("settings");
-  const create = useCreateConnection();
-  const update = useUpdateConnection();
-  const [form] = Form.useForm<Fields>();
-  const [kind, setKind] = useState(connection?.kind ?? channels[0]?.kind ?? "");
-  const channel = channels.find((item) => item.kind === kind);
-  const schema = channel?.config_schema ?? {};
-  const failed = create.error ?? update.error;
-  const initial = (): Partial<Fields> => {
-    const stored = Object.entries(connection?.config ?? {}).filter(([name]) => !isSecret(plain(schema.properties?.[name] ?? {})));
-    return { connection: connection?.connection, name: connection?.name, config: { ...defaults(schema), ...Object.fromEntries(stored) } };
-  };
-  const save = async (fields: Fields) => {
-    const config = filled(schema, fields.config);
-    try {
-      if (connection) await update.mutateAsync({ connection: connection.connection, name: fields.name, config });
-      else await create.mutateAsync({ kind, connection: fields.connection, name: fields.name, config });
-      close();
-    } catch {
-      // Shown above the form by `failed`.
-    }
-  };
-  return (
-    <Drawer
-      open
-      size={480}
-      title={t(connection ? "connections.editTitle" : "connections.new")}
-      onClose={close}
-      footer={
-        <div className="page-actions" style={{ justifyContent: "flex-end" }}>
-          <Button onClick={close}>{t("shell:actions.cancel")}</Button>
-          <Button type="primary" loading={create.isPending || update.isPending} onClick={() => form.submit()}>
-            {t("shell:actions.save")}
-          </Button>
-        </div>
-      }
-    >
-      {failed ? <Alert type="error" showIcon title={sentenceOf(failed, t("failed"))} style={{ marginBottom: 16 }} /> : null}
-      {connection ? null : (
-        <Radio.Group
-          className="kinds"
-          value={kind}
-          aria-label={t("connections.kind")}
-          onChange={(event) => {
-            setKind(event.target.value as string);
-            form.resetFields();
-          }}
-        >
-          {channels.map((item) => (
-            <Radio key={item.kind} value={item.kind} className="kind">
-              <strong>{say(item.label)}</strong>
-              <small className="faint">{say(item.description)}</small>
-            </Radio>
-          ))}
-        </Radio.Group>
-      )}
-      <Form key={kind} form={form} layout="vertical" initialValues={initial()} onFinish={(fields) => void save(fields)}>
-        {connection ? null : (
-          <Form.Item name="connection" label={t("connections.key")} extra={t("connections.keyHelp")} rules={[{ required: true, pattern: /^[a-z][a-z0-9_-]{1,62}$/, message: t("connections.keyRule") }]}>
-            <Input placeholder={`${kind}-main`} />
-          </Form.Item>
-        )}
-        <Form.Item name="name" label={t("connections.name")} rules={[{ required: true }]}>
-          <Input />
-        </Form.Item>
-        <SchemaForm schema={schema} editing={!!connection} />
-      </Form>
-    </Drawer>
   );
 }

@@ -1,0 +1,32 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { get, post, type Page } from "@/shared/api";
+import type { Schemas } from "@/shared/schema";
+
+export type Problem = Schemas["ProblemOut"];
+export type Health = Schemas["SourceHealthOut"];
+
+export function useProblems(brand: string, muted: boolean) {
+  return useQuery({ queryKey: ["quality", brand, "problems", muted], queryFn: ({ signal }) => get<Schemas["ProblemPage"]>("/quality/problems", { muted }, signal), refetchInterval: 15_000 });
+}
+
+export function useHealth(brand: string) {
+  return useQuery({ queryKey: ["quality", brand, "sources"], queryFn: ({ signal }) => get<Page<Health>>("/quality/sources", undefined, signal), refetchInterval: 30_000 });
+}
+
+export function useQualityActions() {
+  const queries = useQueryClient();
+  const done = () => void queries.invalidateQueries({ queryKey: ["quality"] });
+  return {
+    mute: useMutation({ mutationFn: (given: { id: string; days: number }) => post(`/quality/problems/${given.id}/mute`, { days: given.days }), onSuccess: done }),
+    check: useMutation({ mutationFn: () => post("/quality/check"), onSuccess: done }),
+  };
+}
+
+/** Where the events of a problem are. */
+export function addressOf(problem: Problem): string {
+  const query = (values: Record<string, string>) => new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
+  if (problem.kind === "quarantine") return `/sources?${query({ tab: "quarantine", source: problem.source, reason: problem.property, status: "held" })}`;
+  if (["missing_required", "broken_plan", "undeclared_event"].includes(problem.kind)) return `/plan?${query({ tab: "violations", name: problem.name, source: problem.source })}`;
+  if (["stale_source", "wrong_books"].includes(problem.kind)) return "/sources";
+  return `/events?${query({ name: problem.name, from: problem.begins_on, to: problem.ends_on })}`;
+}

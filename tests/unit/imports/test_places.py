@@ -63,7 +63,7 @@ def test_a_folder_brings_each_file_once_and_a_changed_one_again(world: World) ->
     inbox = world.product.settings.data_path / "inbox" / "acme"
     drop(inbox, "one.csv", HEADER + LINE.format(n=1, amount="10.00"))
     drop(inbox, "notes.txt", "nothing")
-    drop(inbox, "half.csv", HEADER + LINE.format(n=9, amount="1.00"), age=0)  # still being written
+    drop(inbox, "half.csv", HEADER + LINE.format(n=9, amount="1.00"), age=-3600)  # still being written
     made = connect(world, "folder", {"path": str(inbox), "pattern": "*.csv"})
     turn(world)
     assert amounts(world) == {"A1": 1000}

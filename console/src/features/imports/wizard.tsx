@@ -39,7 +39,7 @@ export function Wizard() {
   const choose = (key: string, inspected: Inspected) => {
     setChosen(key);
     const mine = saved.data?.items.find((one) => one.mapping_id === key);
-    const suggestion = inspected.suggestions.find((one, place) => `s${place}` === key);
+    const suggestion = inspected.suggestions.find((_, place) => `s${place}` === key);
     setBefore(mine);
     if (mine) { change(mine.mapping as Document); setName(mine.name); }
     else if (suggestion) { change(suggestion.mapping as Document); setName(say(suggestion.name)); }

@@ -250,6 +250,8 @@ def _import(world: World, brand: str, mark: str) -> None:
     sample["mapping_id"] = world.ok(owner, "POST", "/imports/mappings", json=mapping)["mapping_id"]
     asked = {"file_id": sample["file_id"], "mapping_id": sample["mapping_id"]}
     sample["job_id"] = world.ok(owner, "POST", "/imports", json=asked)["job_id"]
+    hook = {"kind": "webhook", "name": f"{mark}hook", "mapping_id": sample["mapping_id"], "config": {}}
+    sample["connection_id"] = world.ok(owner, "POST", "/import-connections", json=hook)["connection_id"]
 
 
 def _table(schema: pa.Schema, rows: list[dict[str, Any]], mark: str) -> pa.Table:

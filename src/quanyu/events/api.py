@@ -40,6 +40,7 @@ from quanyu.events.replays import Replays
 from quanyu.events.rows import Origin
 from quanyu.events.sources import Sources, WriteKeys
 from quanyu.events.views import Replayed, SourceView
+from quanyu.events.writers import EventLog, Writers
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.errors import Unavailable
 from quanyu.kernel.ids import Ids
@@ -89,7 +90,7 @@ class Events:
         self._folder = folder
         self._disk = disk
         self._max_body_bytes = max_body_bytes
-        self._log: LogWriter | None = None
+        self._log: Writers | None = None
         self._reader: LogReader | None = None
         self._backlog_reader: LogReader | None = None
         self._books_end: dict[str, Position] | None = None
@@ -105,11 +106,14 @@ class Events:
 
     # -------------------------------------------------------------------------------------------------- the log
     @property
-    def log(self) -> LogWriter:
-        """This process's writer, opened when it is first asked for."""
+    def log(self) -> EventLog:
+        """This process's side of the log, opened when it is first asked for."""
         with self._lock:
             if self._log is None:
-                self._log = LogWriter(self._folder / "log", self._vault.cipher(0, "log"), disk=self._disk)
+                cipher = self._vault.cipher(0, "log")
+                self._log = Writers(
+                    lambda prefix: LogWriter(self._folder / "log", cipher, prefix=prefix, disk=self._disk)
+                )
             return self._log
 
     def close(self) -> None:

@@ -23,9 +23,9 @@ from quanyu.events import answers, bodies, bulk, errors, sdk_settings
 from quanyu.events.bodies import BadEncoding, ClientGone
 from quanyu.events.checks import REASONS
 from quanyu.events.contracts import FrameHeader, Source
-from quanyu.events.log import LogWriter
 from quanyu.events.protocols import segment, sensors
 from quanyu.events.sources import WriteKeys
+from quanyu.events.writers import EventLog
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.errors import QuanyuError
 
@@ -51,7 +51,7 @@ class Collector:
 
     def __init__(
         self,
-        log: Callable[[], LogWriter],
+        log: Callable[[], EventLog],
         keys: WriteKeys,
         clock: Clock,
         judge: Judge,

@@ -1,6 +1,6 @@
 """The durable log, its writing side: many requests, one `fdatasync`, and only then an answer.
 
-Each writing process has a folder of its own (`w00`, `w01`, … the first that is free), held by a lock and filled
+Each writer has a folder of its own (`w00`, `w01`, … the first that is free), held by a lock and filled
 with numbered segments. One thread compresses and seals everything that waits; another writes what is sealed,
 syncs once, and only then tells the waiting requests. What cannot be written or synced is refused to every request of
 the group, and the next group goes to a fresh segment: after a failed sync the kernel may have dropped the pages,
@@ -64,13 +64,14 @@ def segments(folder: Path) -> list[int]:
 
 
 class LogWriter:
-    """Appends frames durably. Thread-safe; one per process. `close` it to give the folder back."""
+    """Appends frames durably. Thread-safe. `close` it to give the folder back."""
 
     def __init__(
         self,
         root: Path,
         cipher: AESGCM,
         *,
+        prefix: str = "w",
         segment_bytes: int = 64 << 20,
         queue_bytes: int = 64 << 20,
         reserve_bytes: int = 128 << 20,
@@ -83,7 +84,7 @@ class LogWriter:
         self._reserve_bytes = reserve_bytes
         self.figures = LogFigures()
         root.mkdir(parents=True, exist_ok=True)
-        self.name, self._lock_handle = _claim(root)
+        self.name, self._lock_handle = _claim(root, prefix)
         self.folder = root / self.name
         self._number = self._mend_tail()
         self._handle: int | None = None
@@ -287,10 +288,10 @@ class LogWriter:
         return found[-1]
 
 
-def _claim(root: Path) -> tuple[str, int]:
+def _claim(root: Path, prefix: str) -> tuple[str, int]:
     """The first writer's folder that no living process holds."""
     for number in range(1000):
-        name = f"w{number:02d}"
+        name = f"{prefix}{number:02d}"
         folder = root / name
         folder.mkdir(exist_ok=True)
         handle = lock(folder / "lock")

@@ -50,22 +50,21 @@ class LogReader:
     ) -> list[Frame]:
         """Frames from the given places on (a writer not named: from its beginning), writers taking turns.
 
-        Stops once `max_events` or `max_bytes` of payload are reached; at least one frame if there is one.
-        Raises LogUnreadable when a frame was sealed with another key.
+        Each writer has an equal part of `max_events` and of `max_bytes` of payload, and what others leave of theirs;
+        at least one frame of each that has one: none waits for what another has piled up. Raises LogUnreadable when a
+        frame was sealed with another key.
         """
         frames: list[Frame] = []
         events = size = 0
         writers = self.writers()
         for index, writer in enumerate(writers):
-            share = max(1, (max_events - events) // (len(writers) - index))
-            taken = 0
-            for frame in self._frames(writer, after.get(writer, START), share, max_bytes - size):
+            left, all_ = len(writers) - index, len(writers)
+            share = max(1, max_events // all_, (max_events - events) // left)
+            room = max(1, max_bytes // all_, (max_bytes - size) // left)
+            for frame in self._frames(writer, after.get(writer, START), share, room):
                 frames.append(frame)
-                taken += frame.header.events
+                events += frame.header.events
                 size += len(frame.payload)
-            events += taken
-            if events >= max_events or size >= max_bytes:
-                break
         return frames
 
     def _frames(self, writer: str, at: Position, max_events: int, max_bytes: int) -> list[Frame]:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from quanyu.events.contracts import FrameHeader, NativeEvent
-from quanyu.events.log import LogWriter
 from quanyu.events.protocols import native
 from quanyu.events.tables import recorded
+from quanyu.events.writers import EventLog
 from quanyu.kernel.clock import micros
 from quanyu.storage.bulk import rows as rows_of
 from quanyu.storage.state import State
@@ -53,7 +53,7 @@ def waiting(tx: sa.Connection) -> int:
     return int(tx.execute(sa.select(sa.func.coalesce(sa.func.sum(recorded.c.events), 0))).scalar_one())
 
 
-def pump(state: State, vault: Vault, log: LogWriter, limit: int) -> int:
+def pump(state: State, vault: Vault, log: EventLog, limit: int) -> int:
     """Move up to `limit` rows (and some fifty thousand events) to the log; the number of events moved."""
     with state.read() as tx:
         first = tx.execute(

@@ -23,12 +23,12 @@ from quanyu.events import errors, quarantine
 from quanyu.events.bodies import BadEncoding
 from quanyu.events.contracts import Batch, Frame, FrameHeader, Position, Rejected
 from quanyu.events.keys import KeyIndex
-from quanyu.events.log import LogWriter
 from quanyu.events.mending import Edit, mend
 from quanyu.events.quarantine import Chosen
 from quanyu.events.tables import quarantine as held_table
 from quanyu.events.tables import replay as replay_table
 from quanyu.events.views import Example, Preview, ReplayView
+from quanyu.events.writers import EventLog
 from quanyu.kernel.clock import Clock
 from quanyu.kernel.ids import Ids, stable_id
 from quanyu.storage.bulk import rows as given_rows
@@ -70,7 +70,7 @@ class Replays:
         ids: Ids,
         decode: Callable[[Sequence[Frame]], Batch],
         keys: Callable[[], KeyIndex],
-        log: Callable[[], LogWriter],
+        log: Callable[[], EventLog],
     ) -> None:
         self._state = state
         self._vault = vault

@@ -75,6 +75,7 @@ class Pipeline:
         self._afterwards = afterwards
         self._ready = False
         self.taken = 0  # events that this process took from the log
+        self._forgotten = -1  # how many of them the log was rid of
 
     def acquire(self) -> bool:
         """Whether it is this pipeline's turn, or has become it."""
@@ -129,8 +130,9 @@ class Pipeline:
             return False
         # Not beyond what the index of ids holds: a kill in between must find those rows still here.
         delivered = handover.deliver(self._state, self._history, APP, EVENTS, upto=self._events.keys.marker)
-        if delivered:
+        if self.taken != self._forgotten:  # also when all that was taken were repetitions
             self._events.forget_log()
+            self._forgotten = self.taken
         return delivered > 0
 
     def drain(self, progress: Callable[[int], None] = lambda _: None) -> int:

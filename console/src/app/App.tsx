@@ -42,6 +42,8 @@ const PAGES: { path: string; menu: string; permission?: string; page: ReactNode 
   { path: "/sends", menu: "sends", permission: "sends.read", page: <Sends /> },
   { path: "/imports", menu: "imports", permission: "sources.read", page: <Imports /> },
   { path: "/sources", menu: "sources", permission: "sources.read", page: <Sources /> },
+  { path: "/plan", menu: "plan", permission: "sources.read", page: <Plan /> },
+  { path: "/quality", menu: "quality", permission: "sources.read", page: <Quality /> },
   { path: "/settings", menu: "settings", page: <Settings /> },
 ];
 

@@ -136,7 +136,7 @@ def grouped(tx: sa.Connection, brand_id: int, chosen: Chosen) -> list[dict[str, 
         .order_by(events.desc(), quarantine.c.source, quarantine.c.reason)
         .limit(500)
     ).mappings()
-    return [dict(row) for row in found]
+    return [{**row, "events": int(row["events"])} for row in found]
 
 
 def settled_among(tx: sa.Connection, quarantine_ids: Iterable[str]) -> set[str]:

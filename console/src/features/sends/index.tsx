@@ -1,6 +1,7 @@
 // Every message that was due: what became of it and why, with the unknown ones to be settled by hand.
 import { useQueryClient } from "@tanstack/react-query";
 import { Alert, Button, Select, Skeleton } from "antd";
+import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { say } from "@/shared/api";
@@ -9,10 +10,12 @@ import { Pill } from "@/shared/pill";
 import { Table } from "@/shared/table";
 import { Card, Empty, ErrorState, FilterBar, Page } from "@/shared/ui";
 import { useConnectionNames, useJourneyNames, useSends, useSummary } from "./api";
-import { SendDrawer } from "./SendDrawer";
 import { TONES } from "./tones";
 import { STATUSES, type Filters, type Send, type SendStatus, type Summary } from "./types";
 import "./sends.css";
+
+// Only loaded by whoever opens a send.
+const SendDrawer = lazy(() => import("./SendDrawer").then((found) => ({ default: found.SendDrawer })));
 
 const KEYS = ["journey_id", "node_id", "status", "reason", "connection", "person_id"] as const;
 
@@ -131,13 +134,17 @@ export default function SendsPage() {
           <Empty title={t(KEYS.some((key) => params.get(key)) ? "noMatch" : "empty")} hint={KEYS.some((key) => params.get(key)) ? undefined : t("emptyHint")} />
         )}
       </Card>
-      <SendDrawer
-        effectId={params.get("send")}
-        onClose={() => put({ send: null })}
-        onSettled={() => {
-          for (const key of ["sends", "sends-summary", "send"]) void queries.invalidateQueries({ queryKey: [key] });
-        }}
-      />
+      <Suspense>
+        {params.get("send") ? (
+          <SendDrawer
+            effectId={params.get("send")}
+            onClose={() => put({ send: null })}
+            onSettled={() => {
+              for (const key of ["sends", "sends-summary", "send"]) void queries.invalidateQueries({ queryKey: [key] });
+            }}
+          />
+        ) : null}
+      </Suspense>
     </Page>
   );
 }

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -102,6 +103,23 @@ def install(app: FastAPI) -> None:
     def on_http(request: Request, error: HTTPException) -> Response:
         code, title = _HTTP_TITLES.get(error.status_code, ("http_error", Label("请求失败", "The request failed")))
         return problem(request, error.status_code, code, title, headers=dict(error.headers or {}))
+
+    @app.exception_handler(DataError)
+    @app.exception_handler(OverflowError)
+    def on_unstorable(request: Request, error: Exception) -> Response:
+        # A NUL in a text, a number beyond 64 bits: the databases differ in what they take, so the last word is theirs.
+        if isinstance(error, OverflowError) and "too large to convert" not in str(error):
+            return on_anything(request, error)
+        log.warning("value_not_storable", extra={"path": request.url.path})
+        return problem(
+            request,
+            422,
+            "value_not_storable",
+            Label("请求里有无法保存的内容", "The request holds what cannot be stored"),
+            detail=Label(
+                "请去掉空字符（\\u0000）和超出范围的数字", "Remove NUL characters (\\u0000) and numbers out of range"
+            ),
+        )
 
     @app.exception_handler(Exception)
     def on_anything(request: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from quanyu.access.api import Guard
@@ -11,6 +11,9 @@ from quanyu.access.contracts import Caller
 from quanyu.identity.api import Identity
 from quanyu.identity.contracts import Decided
 from quanyu.identity.policies import OVER_LIMIT_LABELS
+
+
+LinkId = Annotated[int, Path(ge=1, lt=1 << 53)]
 
 
 class IdentityLabel(BaseModel):
@@ -197,17 +200,17 @@ def router(identity: Identity, guard: Guard) -> APIRouter:
         )
 
     @routes.post("/identity/links/{link_id}/deny", summary="Say that a link is wrong: its person splits")
-    def deny_link(link_id: int, body: LinkDecisionIn, caller: writer, preview: preview_only = False) -> LinkDecided:
+    def deny_link(link_id: LinkId, body: LinkDecisionIn, caller: writer, preview: preview_only = False) -> LinkDecided:
         return _decided(identity.deny(caller, link_id, body.reason, preview=preview))
 
     @routes.post("/identity/links/{link_id}/restore", summary="Take a decision back: the policies decide again")
     def restore_link(
-        link_id: int, caller: writer, body: LinkDecisionIn | None = None, preview: preview_only = False
+        link_id: LinkId, caller: writer, body: LinkDecisionIn | None = None, preview: preview_only = False
     ) -> LinkDecided:
         return _decided(identity.restore(caller, link_id, body.reason if body else "", preview=preview))
 
     @routes.post("/identity/links/{link_id}/accept", summary="Say that a refused link is right")
-    def accept_link(link_id: int, body: LinkDecisionIn, caller: writer, preview: preview_only = False) -> LinkDecided:
+    def accept_link(link_id: LinkId, body: LinkDecisionIn, caller: writer, preview: preview_only = False) -> LinkDecided:
         return _decided(identity.accept(caller, link_id, body.reason, preview=preview))
 
     return routes

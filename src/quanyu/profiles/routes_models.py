@@ -190,7 +190,7 @@ class PeopleSearchIn(_Strict):
 class RevealIn(_Strict):
     """What to show in clear (one of the two), and why."""
 
-    identifier_id: int | None = None
+    identifier_id: int | None = Field(None, ge=1, lt=1 << 53)
     trait: str | None = Field(None, max_length=100)
     reason: str = Field(min_length=2, max_length=500)
 

@@ -96,17 +96,17 @@ class Imports:
             self.audit.record(caller, "import_file_deleted", file_id, {}, tx=tx)
         self.files.forget(kept.stored_as)
 
-    def _read(self, scope: Scope, file_id: str, mapping: Mapping | None) -> Read:
+    def _read(self, scope: Scope, file_id: str, mapping: Mapping) -> Read:
         with self.state.read() as tx:
             kept = saved.find_file(tx, scope.brand_id, file_id)
         data = self.files.open(self.vault.cipher(scope.brand_id, "seal"), kept.stored_as)
-        return read(data, kept.name, mapping.read if mapping else None)
+        return read(data, kept.name, mapping.read)
 
     # ------------------------------------------------------------------------------------------------- looking
     def inspect(self, scope: Scope, file_id: str, document: Any = None) -> tuple[Inspected, list[Suggestion]]:
         """What is in a file, and the mappings that fit it. `document` says how to read it (its `read` part)."""
-        reading = parse({"target": "stores", "key": ["-"], "fields": {"store_id": "-", "name": "-"}, "read": document})
-        found = looking.inspect(self._read(scope, file_id, reading if document else None), scope.time_zone)
+        shape = {"target": "stores", "key": ["-"], "fields": {"store_id": "-", "name": "-"}, "read": document or {}}
+        found = looking.inspect(self._read(scope, file_id, parse(shape)), scope.time_zone)
         return found, suggest(found.columns)
 
     def preview(self, scope: Scope, file_id: str, document: Any) -> Previewed:

@@ -91,6 +91,7 @@ export function Wizard() {
             {found.encoding ? ` · ${found.encoding.toUpperCase()}` : ""}{found.ragged ? ` · ${t("ragged", { n: integer(found.ragged) })}` : ""}
           </p>
         ) : actions.inspect.isError ? <ErrorState error={actions.inspect.error} /> : <p className="faint">{t("reading")}</p>}
+        <div className="fields">
         {found?.sheets.length ? (
           <label className="field">{t("sheet")}
             <Select value={read.sheet ?? found.sheets[0]} options={found.sheets.map((value) => ({ value, label: value }))} onChange={(sheet) => reread({ ...read, sheet })} />
@@ -101,6 +102,7 @@ export function Wizard() {
             <Select value={read.header_row ?? 1} options={[1, 2, 3, 4, 5, 6].map((value) => ({ value, label: t("line", { n: value }) }))} onChange={(header_row) => reread({ ...read, header_row })} />
           </label>
         ) : null}
+        </div>
       </Card>
       {found ? (
         <Card title={t("map")}>

@@ -1,0 +1,84 @@
+"""An operator brings an export in, with the mouse and nothing else: drop, look, run, mend what was refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.walker import Walker
+from tests.system.harness import Installation, eventually
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+HEAD = "订单编号,买家会员名,买家实际支付金额,订单状态,联系手机,订单付款时间,宝贝标题,宝贝总数量,店铺名称\n"
+ROWS = (
+    '="77001",林**,598.00,交易成功,\'138****0001,2026-01-23 22:02:11,洗面奶,2,旗舰店\n'
+    '="77002",幸福蔓岩,12.50,交易成功,\'13800130002,2026-01-24 10:00:00,面膜,1,旗舰店\n'
+    '="77003",小王,九块九,交易成功,\'13800130003,2026-01-24 11:00:00,牙刷,1,旗舰店\n'
+    '="77004",小李,30.00,交易关闭,\'13800130004,2026-01-24 12:00:00,牙膏,1,旗舰店\n'
+)
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    made = Installation(tmp_path_factory.mktemp("imports") / "data")
+    try:
+        made.init()
+        made.start("server", "worker")
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.mark.parametrize(("language", "width"), [("zh", 1280), ("en", 390)])
+def test_a_tmall_export_is_dropped_looked_at_run_and_mended(
+    context: BrowserContext, installation: Installation, tmp_path: Path, language: str, width: int
+) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    walker = Walker(page, f"{installation.base}/?lang={language}")
+    walker.sign_in()
+    page.goto(f"{installation.base}/imports?lang={language}")
+    page.set_viewport_size({"width": width, "height": 900})
+    export = tmp_path / "ExportOrderList.csv"
+    export.write_bytes((HEAD + ROWS).encode("gbk"))
+    walker.the("import-file").set_input_files(str(export))
+    expect(page.get_by_text("天猫订单报表" if language == "zh" else "Tmall order report").first).to_be_visible()
+    expect(page.get_by_text("GB18030")).to_be_visible()
+    walker.the("preview").click()
+    refused = "金额无法识别" if language == "zh" else "The amount cannot be read"
+    expect(page.get_by_text(refused).first).to_be_visible()
+    assert "13800130002" not in page.content(), "a phone stands in clear"
+    _picture(page, f"imports-preview-{language}-{width}")
+    walker.the("run-import").click()
+    books = walker.the("job-books")
+    expect(books).to_have_attribute("data-status", "done", timeout=60_000)
+    result = page.locator("section").filter(has=books).last
+    expect(result.get_by_text("九块九")).to_be_visible(timeout=30_000)  # through the log, into quarantine, and back
+    _picture(page, f"imports-done-{language}-{width}")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="下载错误行" if language == "zh" else "Download refused rows").click()
+    rows = list(csv.reader(io.StringIO(Path(waiting.value.path()).read_text(encoding="utf-8-sig"))))
+    assert rows[1][:2] == ["4", "买家实际支付金额"]
+    assert rows[1][3:6] == ['="77003"', "小王", "九块九"] or rows[1][3:6] == ['\'="77003"', "小王", "九块九"]
+    api = installation.api()
+    eventually("the orders are there", lambda: _orders(api) == {"77001", "77002"})
+    scrolled = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert scrolled <= 0, "the page scrolls sideways"
+
+
+def _orders(api: object) -> set[str]:
+    page = api.get("/events", name="order_paid")  # type: ignore[attr-defined]
+    return {item["order_id"] for item in page["items"]}
+
+
+def _picture(page: object, name: str) -> None:
+    folder = os.environ.get("QUANYU_PICTURES")
+    if folder:
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)  # type: ignore[attr-defined]

@@ -260,6 +260,7 @@ def serve() -> None:
         _, status = os.waitpid(child, 0)
         answer = json.loads(said) if said else {"killed": os.WIFSIGNALED(status), "status": status}
         print(json.dumps(answer), flush=True)
+    os._exit(0)  # nothing is left to tidy up, and some libraries take their time with it
 
 
 if __name__ == "__main__":

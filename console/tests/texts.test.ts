@@ -27,6 +27,26 @@ describe("texts", () => {
 });
 
 describe("features", () => {
+  const sources = readdirSync(join(root, "features"), { recursive: true, encoding: "utf8" }).filter((entry) => /\.tsx?$/.test(entry));
+  const shared = ["shell", "ruletree", "phone"];
+
+  it("say only what is loaded with their page: their own texts and the shared ones", () => {
+    const names = readdirSync(join(root, "locales/zh")).map((file) => file.replace(".json", ""));
+    const offences: string[] = [];
+    for (const entry of sources) {
+      const text = readFileSync(join(root, "features", entry), "utf8");
+      const used = [...text.matchAll(/useTranslation\("(\w+)"\)|["'`](\w+):\w+(?:\.\w+)*/g)].map((found) => found[1] ?? found[2] ?? "");
+      for (const name of used)
+        if (names.includes(name) && ![...shared, entry.split("/")[0]].includes(name)) offences.push(`${entry} says ${name}`);
+    }
+    expect(offences).toEqual([]);
+  });
+  it("are opened with their own texts", () => {
+    const app = readFileSync(join(root, "app/App.tsx"), "utf8");
+    const pages = [...app.matchAll(/page\("(\w+)", \(\) => import\("@\/features\/(\w+)/g)].map((found) => [found[1], found[2]]);
+    expect(pages.filter(([texts, feature]) => texts !== feature)).toEqual([]);
+    expect(new Set(pages.map(([texts]) => texts))).toEqual(new Set(readdirSync(join(root, "features"))));
+  });
   it("never import each other", () => {
     const offences: string[] = [];
     for (const feature of readdirSync(join(root, "features")))

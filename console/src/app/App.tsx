@@ -1,31 +1,38 @@
 import { App as AntApp, Button, ConfigProvider, Skeleton } from "antd";
 import type { Locale } from "antd/es/locale";
 import zhCN from "antd/locale/zh_CN";
-import { lazy, Suspense, useEffect, useState, type ReactNode } from "react";
+import { lazy, Suspense, useEffect, useState, type ComponentType, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Navigate, Route, Routes, useLocation, useNavigate } from "react-router";
 import { Boundary } from "@/app/Boundary";
+import { loadTexts, type Feature } from "@/app/i18n";
 import { theme } from "@/app/theme";
 import { ApiError } from "@/shared/api";
 import { SessionProvider, useSessionQuery } from "@/shared/session";
 import { Empty, ErrorState, NoPermission, Page } from "@/shared/ui";
 
 const Shell = lazy(() => import("@/app/Shell").then((found) => ({ default: found.Shell })));
-const Login = lazy(() => import("@/features/login"));
-const Overview = lazy(() => import("@/features/overview"));
-const People = lazy(() => import("@/features/people"));
-const PersonPage = lazy(() => import("@/features/people/person"));
-const Events = lazy(() => import("@/features/events"));
-const Audiences = lazy(() => import("@/features/audiences"));
-const AudienceEditor = lazy(() => import("@/features/audiences/editor"));
-const Journeys = lazy(() => import("@/features/journeys"));
-const JourneyEditor = lazy(() => import("@/features/journeys/editor"));
-const Sends = lazy(() => import("@/features/sends"));
-const Imports = lazy(() => import("@/features/imports"));
-const Sources = lazy(() => import("@/features/sources"));
-const Plan = lazy(() => import("@/features/plan"));
-const Quality = lazy(() => import("@/features/quality"));
-const Settings = lazy(() => import("@/features/settings"));
+
+/** A page that is loaded, with its feature's texts, when it is opened. */
+function page(feature: Feature, read: () => Promise<{ default: ComponentType }>) {
+  return lazy(async () => (await Promise.all([read(), loadTexts(feature)]))[0]);
+}
+
+const Login = page("login", () => import("@/features/login"));
+const Overview = page("overview", () => import("@/features/overview"));
+const People = page("people", () => import("@/features/people"));
+const PersonPage = page("people", () => import("@/features/people/person"));
+const Events = page("events", () => import("@/features/events"));
+const Audiences = page("audiences", () => import("@/features/audiences"));
+const AudienceEditor = page("audiences", () => import("@/features/audiences/editor"));
+const Journeys = page("journeys", () => import("@/features/journeys"));
+const JourneyEditor = page("journeys", () => import("@/features/journeys/editor"));
+const Sends = page("sends", () => import("@/features/sends"));
+const Imports = page("imports", () => import("@/features/imports"));
+const Sources = page("sources", () => import("@/features/sources"));
+const Plan = page("plan", () => import("@/features/plan"));
+const Quality = page("quality", () => import("@/features/quality"));
+const Settings = page("settings", () => import("@/features/settings"));
 
 /** Every page: the entry of the menu that it belongs to, and what its reader must be allowed. A page that may not be
  * read is neither loaded nor asked for. */

@@ -42,7 +42,7 @@ export function Violations() {
                 { title: t("count"), dataIndex: "count", align: "right", render: integer },
                 { title: t("exampleMasked"), dataIndex: "example", render: (value: string) => (value ? <code className="excerpt">{value}</code> : "–") },
                 { title: t("last"), dataIndex: "last_at", render: (value: string) => at(value, "MM-DD HH:mm") },
-                { title: "", key: "open", align: "right", render: (_, row) => <Link to={addressOf(row)}>{t("show")}</Link> },
+                { title: "", key: "open", align: "right", render: (_, row) => <Link className="plan-nowrap" to={addressOf(row)}>{t("show")}</Link> },
               ]}
             />
           ) : (

@@ -1,6 +1,7 @@
 // What is held by source and reason, and the replays in bulk that were made of it.
+import { useQueryClient } from "@tanstack/react-query";
 import { Button, Progress } from "antd";
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useBulkActions, useGroups, useReplays, type Bulk, type Group } from "@/features/sources/bulk";
 import { say } from "@/shared/api";
@@ -50,6 +51,9 @@ export function Replays() {
   const { brand, may } = useSession();
   const query = useReplays(brand.brand);
   const actions = useBulkActions();
+  const queries = useQueryClient();
+  const moved = query.data?.items.map((one) => `${one.done}/${one.still}/${one.status}`).join();
+  useEffect(() => void queries.invalidateQueries({ queryKey: ["quarantine", brand.brand], predicate: ({ queryKey }) => queryKey[2] !== "replays" }), [queries, brand.brand, moved]);
   if (!query.data?.items.length) return null;
   return (
     <Card title={t("bulk.made")}>

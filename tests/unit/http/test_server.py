@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import DataError
 
 from quanyu.app import compose, web
+from quanyu.http import problems
 from quanyu.http.static import ConsoleFiles
 from quanyu.kernel.settings import Settings
 from quanyu.storage import migrate
@@ -39,6 +42,26 @@ def test_a_bad_body_names_its_fields(client: TestClient):
     answer = client.post("/api/v1/session", json={"username": "x", "colour": "red"})
     assert answer.status_code == 422
     assert {item["field"] for item in answer.json()["errors"]} == {"password", "colour"}
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (DataError("INSERT", {}, ValueError("text cannot contain NUL")), 422, "value_not_storable"),
+        (OverflowError("Python int too large to convert to SQLite INTEGER"), 422, "value_not_storable"),
+        (OverflowError("date value out of range"), 500, "internal"),
+    ],
+)
+def test_what_no_database_takes_is_the_callers_mistake(error: Exception, status: int, code: str):
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/fails")
+    def fails() -> None:
+        raise error
+
+    answer = TestClient(app, raise_server_exceptions=False).get("/fails")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
 def test_an_unknown_api_route_is_a_problem_and_not_the_console(client: TestClient):

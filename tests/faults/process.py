@@ -222,10 +222,11 @@ def life(order: dict[str, Any], points: ctypes.CDLL) -> dict[str, Any]:
     """What a child does; returns only if nothing killed it."""
     if order["do"] == "make":
         return make(order)
+    run = Run(order, points, timedelta(hours=order.get("hours", 0)))
+    if "kind" in order:
+        points.fp_arm(order["folder"].encode(), order["kind"], ctypes.c_long(order["at"]), order["power"])
     if order["do"] == "check":
-        return Run(order, points, timedelta(hours=1)).recover()
-    run = Run(order, points, timedelta())
-    points.fp_arm(order["folder"].encode(), order["kind"], ctypes.c_long(order["at"]), order["power"])
+        return run.recover()
     run.everything()
     return {"counts": [points.fp_count(kind) for kind in range(8)]}
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from croniter import croniter
-from pydantic import ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from quanyu.access.api import Brands
 from quanyu.access.contracts import Caller, Scope
@@ -46,7 +46,7 @@ _SHORTEST = timedelta(seconds=10)
 class WebhookConfig(Config):
     """A webhook: with a secret, what comes must be signed with it."""
 
-    signing_secret: Secret = ""  # type: ignore[assignment]  # validated into a Secret
+    signing_secret: Secret = Field(SecretStr(""), title="签名密钥（可不填） · Signing secret (optional)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ guess. Encoding, delimiter and kind are found out from the bytes; the file's nam
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
@@ -28,6 +29,7 @@ Format = Literal["csv", "excel", "parquet", "ndjson"]
 _SAMPLE = 200_000
 _DELIMITERS = ",\t;|"
 _MOST_COLUMNS = 1_000
+_MOST_UNPACKED = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,15 @@ def read(data: bytes, name: str, reading: Reading | None = None) -> Read:
     kind = format_of(data, name)
     try:
         found = {"csv": _csv, "excel": _excel, "parquet": _parquet, "ndjson": _ndjson}[kind](data, reading)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, CalamineError, UnicodeError, ValueError, OSError) as error:
+    except (
+        pa.ArrowInvalid,
+        pa.ArrowNotImplementedError,
+        CalamineError,
+        zipfile.BadZipFile,
+        UnicodeError,
+        ValueError,
+        OSError,
+    ) as error:
         raise file_unreadable(same(str(error).splitlines()[0][:300])) from error
     if found.table.num_columns > _MOST_COLUMNS:
         raise file_unreadable(Label(f"超过 {_MOST_COLUMNS} 列", f"More than {_MOST_COLUMNS} columns"))
@@ -121,6 +131,12 @@ def _csv(data: bytes, reading: Reading) -> Read:
 
 
 def _excel(data: bytes, reading: Reading) -> Read:
+    if data[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            if sum(part.file_size for part in parts.infolist()) > _MOST_UNPACKED:
+                raise file_unreadable(
+                    Label("表格解压后过大，请另存为 CSV 再导入", "Unpacked, the workbook is too large: save it as CSV")
+                )
     book = CalamineWorkbook.from_filelike(io.BytesIO(data))
     sheets = tuple(book.sheet_names)
     sheet = reading.sheet or next((one for one in sheets), "")

@@ -83,9 +83,10 @@ def _event_id(key: str, revision: int) -> str:
 
 def _known(tx: sa.Connection, source: str, keys: list[str]) -> dict[str, tuple[str, int]]:
     given = rows(tx, {"key": sa.Text}, [(key,) for key in keys])
+    # As a set and not as a join: SQLite would walk through the source's whole ledger for each of the keys.
     found = tx.execute(
-        sa.select(ledger.c.key, ledger.c.content, ledger.c.revision).join_from(
-            given, ledger, sa.and_(ledger.c.source == source, ledger.c.key == given.c.key)
+        sa.select(ledger.c.key, ledger.c.content, ledger.c.revision).where(
+            ledger.c.source == source, ledger.c.key.in_(sa.select(given.c.key))
         )
     )
     return {row.key: (row.content, row.revision) for row in found}

@@ -121,6 +121,7 @@ class DuckDBEngine:
         self._hot_rows = hot_rows
         self._hot: frozenset[str] = frozenset()
         self._current = ""
+        self._cleared = ""  # the replaced events that the copy in memory lacks, by their token
         self._kept = itertools.count()
         self._serial = 1
 
@@ -216,10 +217,12 @@ class DuckDBEngine:
         if snapshot.rows <= self._hot_rows:
             self._root.begin()  # whoever asks meanwhile sees the rows before or after, never both versions of one
             try:
-                self._current = self._warm(frozenset(snapshot.files))
-                if some:
+                before, self._current = self._current, self._warm(frozenset(snapshot.files))
+                # The token says when any event that is stored was replaced, also one that came after what replaces it.
+                if some and (self._current != before or stamp.split("/", 1)[1] != self._cleared):
                     self._root.execute(f"DELETE FROM {self._current} WHERE {_REPLACED}")  # noqa: S608 - our name
                 self._root.commit()
+                self._cleared = stamp.split("/", 1)[1]
             except BaseException:
                 self._root.rollback()
                 self._hot = frozenset()

@@ -3,7 +3,7 @@ import { App, Button, Checkbox, Form, Input, Modal, Select, Switch } from "antd"
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useConnections, useImportActions, useKinds, useMappings, type Connection, type ConnectionGiven, type ConnectionKind, type ConnectionMade } from "@/features/imports/api";
-import { say } from "@/shared/api";
+import { half, say } from "@/shared/api";
 import { ago, at } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
@@ -91,7 +91,7 @@ function Make({ kinds, close }: { kinds: ConnectionKind[]; close: () => void }) 
             <Select options={mappings.map((one) => ({ value: one.mapping_id, label: `${one.name} · v${one.version}` }))} />
           </Form.Item>
           {Object.entries(fields).map(([name, field]) => (
-            <Form.Item key={kind + name} name={["config", name]} label={field.title ?? t(`config.${name}`, { defaultValue: name })} initialValue={field.default} valuePropName={field.type === "boolean" ? "checked" : "value"}>
+            <Form.Item key={kind + name} name={["config", name]} label={half(field.title ?? name)} initialValue={field.default} valuePropName={field.type === "boolean" ? "checked" : "value"}>
               {field.type === "boolean" ? <Checkbox /> : field.format === "password" ? <Input.Password autoComplete="new-password" /> : name === "query" ? <Input.TextArea autoSize={{ minRows: 3, maxRows: 10 }} /> : <Input />}
             </Form.Item>
           ))}

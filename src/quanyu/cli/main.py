@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from quanyu.cli.plan import app as plan_app
 from quanyu.kernel.errors import QuanyuError
 from quanyu.kernel.settings import Settings
 
@@ -20,6 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(plan_app)
 out = Console()
 err = Console(stderr=True)
 
@@ -169,18 +171,6 @@ def openapi(
         output.write_text(text, encoding="utf-8")
     else:
         sys.stdout.write(text)
-
-
-@app.command(
-    "plan",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    add_help_option=False,
-)
-def plan(context: typer.Context) -> None:
-    """埋点方案导出、导入、比较 · Export, import and compare the tracking plan."""
-    from quanyu.cli.plan import app as plan_app
-
-    plan_app(args=context.args, prog_name="quanyu plan")
 
 
 def main() -> None:

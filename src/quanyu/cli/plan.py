@@ -1,25 +1,29 @@
-"""`quanyu plan`: the tracking plan in and out as YAML, and its differences, for a repository and its checks."""
+"""`quanyu plan`: the tracking plan in and out as YAML, and its differences, for a repository and its checks.
+
+The product is imported when a command runs, so that `quanyu --help` is quick.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from quanyu.access.contracts import system_caller
-from quanyu.app import Product, compose
-from quanyu.events.api import PlanChange, diff_plans, dump_plan, load_plan
 from quanyu.kernel.errors import NotFound
 from quanyu.kernel.label import Label
 from quanyu.kernel.settings import Settings
 
+if TYPE_CHECKING:
+    from quanyu.app import Product
+    from quanyu.events.api import PlanChange
+
 app = typer.Typer(name="plan", help="埋点方案 · The tracking plan as YAML.", no_args_is_help=True)
 out = Console()
 
-BREAKING = 4
+BREAKING = 3
 
 DataDir = Annotated[str | None, typer.Option("--data-dir", help="数据目录 · Folder of all data", show_default=False)]
 BrandKey = Annotated[str | None, typer.Option("--brand", help="品牌标识 · Brand key; the first if left out")]
@@ -36,6 +40,8 @@ def export_plan(
     version: Version = None,
 ) -> None:
     """导出为 YAML · Write the plan as YAML."""
+    from quanyu.events.api import dump_plan
+
     product, brand_id = _open(data_dir, brand)
     plan = product.events.plans.current(brand_id)[1] if version is None else product.events.plans.get(brand_id, version)
     if file is None:
@@ -55,6 +61,9 @@ def import_plan(
     ] = False,
 ) -> None:
     """从 YAML 发布新版本；没有变化则什么都不做 · Publish YAML as a new version; the same plan changes nothing."""
+    from quanyu.access.contracts import system_caller
+    from quanyu.events.api import diff_plans, load_plan
+
     product, brand_id = _open(data_dir, brand)
     plan = load_plan(file.read_text(encoding="utf-8"))
     version, before = product.events.plans.current(brand_id)
@@ -82,7 +91,9 @@ def diff_plan(
     ] = None,
     after: Annotated[int | None, typer.Option(min=0, help="新版本（不给文件时）· New version, without a file")] = None,
 ) -> None:
-    """比较文件与当前版本，或两个版本；有破坏性变更时退出码为 4 · Compare; exits with 4 when a change breaks."""
+    """比较文件与当前版本，或两个版本；有破坏性变更时退出码为 3 · Compare; exits with 3 when a change breaks."""
+    from quanyu.events.api import diff_plans, load_plan
+
     product, brand_id = _open(data_dir, brand)
     plans = product.events.plans
     newest, current = plans.current(brand_id)
@@ -100,6 +111,8 @@ def diff_plan(
 
 
 def _open(data_dir: str | None, brand: str | None) -> tuple[Product, int]:
+    from quanyu.app import compose
+
     product = compose(Settings.load(overrides={"data_dir": data_dir}))
     brands = product.access.brands
     if not brand and not brands.list():

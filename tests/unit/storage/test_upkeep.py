@@ -268,3 +268,17 @@ def test_queries_are_right_while_files_come_are_merged_and_are_deleted(tmp_path:
     assert merged[0] > 5
     assert answers[0] > 5
     assert everything(history) == sorted(f"e{n}" for n in range(batch * batches))
+
+
+def test_the_log_is_summed_up_every_hundred_commits(tmp_path: Path, history: History) -> None:
+    upkeep = Upkeep(history, "events", SystemClock())
+    for number in range(99):
+        history.append("events", rows(range(number, number + 1)), app="ingest", version=number)
+    while upkeep.step():
+        pass
+    first = history.last_checkpoint("events")
+    assert first >= 99
+    history.append("events", rows(range(99, 100)), app="ingest", version=99)
+    upkeep.step()
+    assert history.last_checkpoint("events") == first, "not at every commit"
+    assert len(everything(History(tmp_path))) == 100

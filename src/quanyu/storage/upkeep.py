@@ -132,15 +132,21 @@ class Upkeep:
         self._history = history
         self._name = name
         self._clock = clock
+        self._damaged: set[str] = set()  # days that are left alone until the next start
         self._vacuumed_at: int | None = None
         self._summed_up: int | None = None
 
     def step(self, *, crowd: int = _CROWD) -> bool:
-        """One piece of work; whether there may be more."""
+        """One piece of work; whether there may be more. Raises HistoryDamaged, once for each day that is."""
         now = micros(self._clock.now()) // 1000
-        files = crowded(self._history.files(self._name), now, crowd=crowd)
+        sound = [file for file in self._history.files(self._name) if file.day not in self._damaged]
+        files = crowded(sound, now, crowd=crowd)
         if files:
-            return merge(self._history, self._name, files)
+            try:
+                return merge(self._history, self._name, files)
+            except HistoryDamaged:
+                self._damaged.add(files[0].day)
+                raise
         version = self._history.version(self._name)
         if self._summed_up is None:
             self._summed_up = self._history.last_checkpoint(self._name)

@@ -124,6 +124,19 @@ def test_an_id_that_is_there_twice_is_refused_loudly_and_nothing_changes(history
     assert history.files("events") == files
 
 
+def test_a_damaged_day_is_told_once_and_does_not_stop_the_others(history: History) -> None:
+    for number in range(2):
+        history.append("events", rows(range(10)), app="ingest", version=2 * number)
+        more = rows(range(20 * number, 20 * number + 20), "2026-03-03")
+        history.append("events", more, app="ingest", version=2 * number + 1)
+    upkeep = Upkeep(history, "events", SystemClock())
+    with pytest.raises(HistoryDamaged):
+        upkeep.step(crowd=2)
+    assert upkeep.step(crowd=2)
+    assert not upkeep.step(crowd=2)
+    assert sorted(one.day for one in history.files("events")) == ["2026-03-02", "2026-03-02", "2026-03-03"]
+
+
 def test_rows_that_are_missing_from_a_file_are_refused_loudly(history: History) -> None:
     history.append("events", rows(range(10)), app="ingest", version=0)
     history.append("events", rows(range(10, 20)), app="ingest", version=1)

@@ -127,7 +127,7 @@ def test_an_id_that_is_there_twice_is_refused_loudly_and_nothing_changes(history
 def test_a_damaged_day_is_told_once_and_does_not_stop_the_others(history: History) -> None:
     for number in range(2):
         history.append("events", rows(range(10)), app="ingest", version=2 * number)
-        more = rows(range(20 * number, 20 * number + 20), "2026-03-03")
+        more = rows(range(100 * number, 100 * number + 100), "2026-03-03")
         history.append("events", more, app="ingest", version=2 * number + 1)
     upkeep = Upkeep(history, "events", SystemClock())
     with pytest.raises(HistoryDamaged):

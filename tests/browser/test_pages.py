@@ -15,7 +15,19 @@ from tests.browser.walker import Walker
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 AXE = Path(__file__).parents[2] / "console" / "node_modules" / "axe-core" / "axe.min.js"
-MENU = ("overview", "events", "sources", "people", "audiences", "journeys", "sends", "settings")
+MENU = (
+    "overview",
+    "events",
+    "imports",
+    "sources",
+    "plan",
+    "quality",
+    "people",
+    "audiences",
+    "journeys",
+    "sends",
+    "settings",
+)
 CHINESE = re.compile("[\u4e00-\u9fff]")
 PERFORMED = {"event": "product_added_to_cart", "times_operator": "gte", "times": 1, "within_days": 30}
 

@@ -22,7 +22,10 @@ BUDGETS = {
     "/audiences/new": 330,
     "/journeys": 330,
     "/sends": 330,
+    "/imports": 330,
     "/sources": 330,
+    "/plan": 330,
+    "/quality": 330,
     "/settings": 330,
 }
 

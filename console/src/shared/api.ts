@@ -142,3 +142,9 @@ export function say(label: Label | string | null | undefined): string {
   if (typeof label === "string") return label;
   return i18next.language === "en" ? label.en : label.zh;
 }
+
+/** The half of "中文 · English", as the schemas of configurations are titled, in the language of the page. */
+export function half(title: string): string {
+  const [zh = title, en = zh] = title.split(/\s*·\s+/);
+  return i18next.language === "en" ? en : zh;
+}

@@ -1,5 +1,6 @@
 """The typed configuration of a plugin: the console's form is made from its JSON schema.
 
+Titles and descriptions are written "中文 · English"; the console shows the half in its reader's language.
 Secrets are `Secret` fields: sealed at rest, shown as dots, and kept when the form sends the dots back.
 """
 

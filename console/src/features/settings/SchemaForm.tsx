@@ -3,6 +3,7 @@ import { Form, Input, InputNumber, Select, Switch } from "antd";
 import type { Rule } from "antd/es/form";
 import { useTranslation } from "react-i18next";
 import type { ConfigSchema, SchemaField } from "@/features/settings/api";
+import { half } from "@/shared/api";
 
 /** A nullable field is written as `anyOf: [x, null]`; what matters is x. */
 export function plain(field: SchemaField): SchemaField {
@@ -45,8 +46,8 @@ export function SchemaForm({ schema, editing }: { schema: ConfigSchema; editing:
           <Form.Item
             key={name}
             name={["config", name]}
-            label={field.title ?? name}
-            extra={field.description}
+            label={half(field.title ?? name)}
+            extra={field.description ? half(field.description) : undefined}
             rules={rules}
             valuePropName={field.type === "boolean" ? "checked" : "value"}
           >

@@ -2,8 +2,8 @@ import { CheckCircleFilled, CloseCircleFilled, PlusOutlined } from "@ant-design/
 import { Alert, App, Button, Switch } from "antd";
 import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useChannels, useCheckConnection, useConnections, useUpdateConnection, type CheckStep, type Connection } from "@/features/settings/api";
-import { say } from "@/shared/api";
+import { useChannels, useCheckConnection, useConnections, useUpdateConnection, type Channel, type CheckStep, type Connection } from "@/features/settings/api";
+import { half, say } from "@/shared/api";
 import { ago, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
@@ -33,7 +33,7 @@ export default function ConnectionsTab() {
           data.items.length ? (
             <div className="grid connections">
               {data.items.map((item) => (
-                <ConnectionCard key={item.connection} connection={item} edit={() => setEditing(item)} />
+                <ConnectionCard key={item.connection} connection={item} channel={channels.data?.items.find((one) => one.kind === item.kind)} edit={() => setEditing(item)} />
               ))}
             </div>
           ) : (
@@ -52,7 +52,7 @@ export default function ConnectionsTab() {
   );
 }
 
-function ConnectionCard({ connection, edit }: { connection: Connection; edit: () => void }) {
+function ConnectionCard({ connection, channel, edit }: { connection: Connection; channel?: Channel; edit: () => void }) {
   const { t } = useTranslation("settings");
   const { may } = useSession();
   const { message, modal } = App.useApp();
@@ -94,7 +94,7 @@ function ConnectionCard({ connection, edit }: { connection: Connection; edit: ()
         </dd>
         {Object.entries(connection.config).map(([name, value]) => (
           <div className="fact" key={name}>
-            <dt>{name}</dt>
+            <dt>{half(channel?.config_schema.properties?.[name]?.title ?? name)}</dt>
             <dd>
               <code>{typeof value === "object" ? JSON.stringify(value) : String(value)}</code>
             </dd>

@@ -14,10 +14,13 @@ from quanyu.sdk import Config, Secret
 class WebhookConfig(Config):
     """Where to post, how to sign, and which identifier names a person there."""
 
-    url: str = Field(title="接收地址 URL", pattern=r"^https?://")
-    secret: Secret = Field(title="签名密钥", description="whsec_ 开头，base64 的 24 到 64 字节")
+    url: str = Field(title="接收地址 URL · Receiving URL", pattern=r"^https?://")
+    secret: Secret = Field(
+        title="签名密钥 · Signing secret",
+        description="whsec_ 开头，base64 的 24 到 64 字节 · starts with whsec_, 24 to 64 bytes in base64",
+    )
     namespace: Literal["member_no", "phone", "unionid", "openid", "external_userid", "email", "user_id"] = Field(
-        "member_no", title="用哪种标识指明客户"
+        "member_no", title="用哪种标识指明客户 · Identifier that names the customer"
     )
 
     @field_validator("secret")

@@ -16,7 +16,7 @@ from typing import Any
 import ibis
 import sqlalchemy as sa
 
-from quanyu.events.personal import mask
+from quanyu.events.personal import mask, storable
 from quanyu.events.plan_rules import is_hashed, shown, type_of
 from quanyu.events.rows import HOUR_MICROS
 from quanyu.events.tables import hourly, seen
@@ -30,6 +30,8 @@ AGAIN = timedelta(days=3)
 _SAMPLE = 400
 _MAX_PROPERTIES = 300
 _MAX_EXAMPLE = 80
+_MAX_NAME = 128
+_MAX_SHAPES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def _shapes(rows: Iterable[Mapping[str, Any]]) -> dict[Key, _Shape]:
         members = list(properties.items())[:_MAX_PROPERTIES] if isinstance(properties, dict) else []
         _see(found, (row["source"], row["name"], "", ""), at, None)
         for key, value in members:
-            if value is not None and len(key) <= 128:
+            if value is not None and len(key) <= _MAX_NAME and key.isprintable():
                 _see(found, (row["source"], row["name"], key, type_of(value)), at, value)
     return found
 
@@ -141,9 +143,11 @@ def _shapes(rows: Iterable[Mapping[str, Any]]) -> dict[Key, _Shape]:
 def _see(found: dict[Key, _Shape], key: Key, at: int, value: Any) -> None:
     shape = found.get(key)
     if shape is None:
+        if len(found) >= _MAX_SHAPES:
+            return
         shape = found[key] = _Shape(at, at)
         if value is not None and not is_hashed(key[2]):
-            shape.example = mask(shown(value)[: 4 * _MAX_EXAMPLE])[:_MAX_EXAMPLE].replace("\0", "")
+            shape.example = mask(storable(shown(value)[: 4 * _MAX_EXAMPLE]))[:_MAX_EXAMPLE].replace("\0", "")
     shape.first, shape.last, shape.count = min(shape.first, at), max(shape.last, at), shape.count + 1
 
 

@@ -65,7 +65,18 @@ def clean_text(text: str, brand_id: int, hasher: Hasher) -> str:
     """One JSON object without personal values."""
     value = json.loads(text)
     cleaned = _clean(value, brand_id, hasher)
-    return text if cleaned == value else json.dumps(cleaned, ensure_ascii=False, separators=(",", ":"))
+    return text if cleaned == value else dumped(cleaned)
+
+
+def storable(text: str) -> str:
+    """The text without halves of characters, which JSON can name and no store takes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def dumped(value: Any) -> str:
+    """A value as JSON that every store takes."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if storable(text) == text else json.dumps(value, separators=(",", ":"))
 
 
 def mask(text: str) -> str:
@@ -92,4 +103,4 @@ def _clean_member(key: str, value: Any, brand_id: int, hasher: Hasher) -> Any:
     if kind is None or value is None or value == "" or isinstance(value, bool):
         return _clean(value, brand_id, hasher)
     plain = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return f"hash:{hasher(brand_id, [(kind, plain)])[0]}"
+    return f"hash:{hasher(brand_id, [(kind, storable(plain))])[0]}"

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from quanyu.events.checks import Refused
 from quanyu.events.contracts import BATCH_SCHEMA, Batch, Frame, Rejected
-from quanyu.events.personal import Hasher, mask
+from quanyu.events.personal import Hasher, dumped, mask, storable
 from quanyu.events.plan import Plan
 from quanyu.events.plan_rules import COLUMN_OF, Break, EventRules, shown
 from quanyu.events.raws import Row
@@ -30,6 +30,9 @@ Refuse = Callable[[Sequence[Frame], Mapping[Row, list[Refused]]], list[Rejected]
 
 _CHUNK = 256
 _MAX_EXAMPLE = 120
+_MAX_NAME = 128
+_MAX_COUNTS = 2_000
+_OTHERS = "…"
 _HASHED = "hash:"
 Rows = npt.NDArray[np.int64]
 
@@ -151,7 +154,7 @@ def _apply(
             value.pop(key, None)
             if key in COLUMN_OF:
                 work.cleared.setdefault(COLUMN_OF[key], set()).add(row)
-        work.texts[row] = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        work.texts[row] = dumped(value)
 
 
 def _note(
@@ -169,14 +172,18 @@ def _note(
 
 
 def _add(work: _Work, place: tuple[int, str, str], one: Break, hour: int, count: int) -> None:
-    key = (*place, one.property, one.reason, one.rule, hour)
+    # What a sender calls its properties is its own: names are cut, and endless new ones are counted together.
+    name = storable(one.property)[:_MAX_NAME]
+    key = (*place, name, one.reason, one.rule, hour)
+    if key not in work.counts and len(work.counts) >= _MAX_COUNTS:
+        key = (*place, _OTHERS if name else "", one.reason, one.rule, hour)
     work.counts[key] = work.counts.get(key, 0) + count
     if one.value is not None and key not in work.examples:
-        work.examples[key] = mask(shown(one.value)[: 4 * _MAX_EXAMPLE])[:_MAX_EXAMPLE]
+        work.examples[key] = mask(storable(shown(one.value)[: 4 * _MAX_EXAMPLE]))[:_MAX_EXAMPLE]
 
 
 def _refused(one: Break) -> Refused:
-    return Refused(one.reason, f"properties.{one.property}" if one.property else "name", one.detail)
+    return Refused(one.reason, f"properties.{storable(one.property)}" if one.property else "name", one.detail)
 
 
 def _hash(
@@ -199,12 +206,12 @@ def _hash(
             if value is None or value == "" or (isinstance(value, str) and value.startswith(_HASHED)):
                 continue
             found.append((row, properties_of, key))
-            values.append((f"plan:{key}", shown(value)))
+            values.append((f"plan:{storable(key)}", storable(shown(value))))
             if key in COLUMN_OF:
                 work.cleared.setdefault(COLUMN_OF[key], set()).add(row)
     for (row, properties_of, key), hashed in zip(found, hasher(brand_id, values) if values else [], strict=True):
         properties_of[key] = f"{_HASHED}{hashed}"
-        work.texts[row] = json.dumps(properties_of, ensure_ascii=False, separators=(",", ":"))
+        work.texts[row] = dumped(properties_of)
 
 
 def _changed(table: pa.Table, work: _Work) -> pa.Table:

@@ -119,6 +119,7 @@ class Quality:
         counted = int(sum(series.events.sum() for series in facts.series.values()))
         with self._state.write() as tx:
             _write(tx, brand.brand_id, found, now)
+            _forget(tx, brand.brand_id, now)
             run = {"kind": _kind(brand.brand_id), "at": now, "counted": counted, "found": len(found)}
             run["took_ms"] = round((time.monotonic() - began) * 1000)
             upsert(tx, check_run, [run], ["kind"], ["at", "counted", "found", "took_ms"])
@@ -290,6 +291,17 @@ def _write(tx: sa.Connection, brand_id: int, found: Sequence[Finding], now: date
     upsert(
         tx, problem, list(values.values()), ["problem_id"], ["severity", "facts", "first_at", "last_at", "closed_at"]
     )
+
+
+def _forget(tx: sa.Connection, brand_id: int, now: datetime) -> None:
+    """Drop what no page and no rule asks for any more."""
+    for table, column, age in (
+        (hourly, hourly.c.hour_at, timedelta(hours=2 * HOURS)),
+        (violation, violation.c.hour_at, timedelta(days=90)),
+        (problem, problem.c.closed_at, timedelta(days=90)),
+        (seen, seen.c.last_at, timedelta(days=180)),
+    ):
+        tx.execute(sa.delete(table).where(table.c.brand_id == brand_id, column < now - age))
 
 
 def _variant(one: Finding) -> str:

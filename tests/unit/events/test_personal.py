@@ -116,3 +116,12 @@ def test_a_thousand_phones_never_reach_the_batch_in_clear(world: World) -> None:
     assert table.num_rows == 1000
     everything = json.dumps(table.drop_columns(["raw_identifiers", "traits"]).to_pylist(), ensure_ascii=False)
     assert [phone for phone in phones if phone in everything] == []
+
+
+def test_half_characters_are_no_reason_to_stop() -> None:
+    """JSON can name one half of a character; no store takes it."""
+    cleaned = clean_text(
+        '{"phone": "\\ud83d", "memo": "\\udc00 13800138000"}', 1, lambda _, values: ["h"] * len(values)
+    )
+    assert json.loads(cleaned) == {"phone": "hash:h", "memo": "\udc00 [phone]"}
+    cleaned.encode()

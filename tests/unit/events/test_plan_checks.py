@@ -185,6 +185,31 @@ def test_examples_are_masked(world: World) -> None:
     assert examples["mobile"].startswith("hash:")
 
 
+def test_a_sender_may_call_its_properties_what_it_likes(both_worlds: World) -> None:
+    world = both_worlds
+    publish(world, "{enforce: true, events: {e: {undeclared: drop, properties: {p: {personal: true}}}}}")
+    import pyarrow as pa
+
+    halves = '{"\\ud800": "\\udc00x", "p": "\\ud83d", "ok": "\\ud83d\\ude00"}'  # half characters, as JSON can name them
+    many = json.dumps({"k" * 9000: 1, **{f"k{n}": 1 for n in range(3000)}})
+    table = pa.table(
+        {
+            "event_id": ["1", "2"],
+            "name": ["e", "e"],
+            "occurred_at": pa.array([NOW, NOW], pa.int64()),
+            "properties": [halves, many],
+        }
+    )
+    world.events.record_table("pos", table)
+    (_, first), (_, second) = stored(world)
+    assert set(first) == {"p"}
+    assert second == {}
+    found = violations(world)
+    assert sum(count for count, _ in found.values()) == 3003, "each is counted"
+    assert len(found) <= 2001, "but not each by its name"
+    assert max(len(key[1]) for key in found) == 128
+
+
 def test_rows_of_a_table_are_judged_too(world: World) -> None:
     import pyarrow as pa
 

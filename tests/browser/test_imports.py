@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
@@ -82,3 +83,33 @@ def _picture(page: object, name: str) -> None:
     folder = os.environ.get("QUANYU_PICTURES")
     if folder:
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)  # type: ignore[attr-defined]
+
+
+def test_a_webhook_is_made_with_the_mouse_and_its_address_shown_once(
+    context: BrowserContext, installation: Installation
+) -> None:
+    api = installation.api()
+    document = {"target": "events", "key": ["id"], "name": "type", "occurred_at": "at"}
+    api.post("/imports/mappings", {"name": "商城推送", "mapping": document})
+    page = context.new_page()
+    walker = Walker(page, installation.base)
+    walker.sign_in()
+    walker.menu("imports")
+    page.get_by_role("button", name="自动接入").click()
+    expect(page.get_by_text("还没有自动接入")).to_be_visible()
+    walker.the("connect").click()
+    walker.choose(page.get_by_label("类型"), "数据库")
+    expect(page.get_by_label("查询语句")).to_be_visible()
+    _picture(page, "imports-connect-database")
+    walker.choose(page.get_by_label("类型"), "Webhook")
+    page.get_by_label("连接名称").fill("商城")
+    walker.choose(page.get_by_label("映射"), "商城推送")
+    page.get_by_role("dialog").get_by_role("button", name="新建连接").click()
+    path = walker.the("hook-path").inner_text()
+    body = '{"id": "1", "type": "order_paid", "at": "2026-02-01T10:00:00Z"}'
+    answer = httpx.post(path, content=body, timeout=30)
+    assert (answer.status_code, answer.json()) == (200, {"events": 1, "refused": 0})
+    page.get_by_role("dialog").get_by_role("button", name="关闭").last.click()
+    expect(page.get_by_text("由对方调用")).to_be_visible()
+    _picture(page, "imports-connections")
+    assert path.rsplit("/", 1)[-1] not in page.content(), "the secret address is still on the page"

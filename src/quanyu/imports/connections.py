@@ -46,7 +46,7 @@ _SHORTEST = timedelta(seconds=10)
 class WebhookConfig(Config):
     """A webhook: with a secret, what comes must be signed with it."""
 
-    signing_secret: Secret = Field(SecretStr(""), title="签名密钥（可不填） · Signing secret (optional)")
+    signing_secret: Secret = Field(SecretStr(""), title="签名密钥，可不填 · Signing secret (optional)")
 
 
 @dataclass(frozen=True, slots=True)

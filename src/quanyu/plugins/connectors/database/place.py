@@ -20,7 +20,7 @@ _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "or
 class DatabaseConfig(Config):
     """Which database, which rows, and by which key they grow."""
 
-    url: Secret = Field(title="连接地址（SQLAlchemy）· Address (SQLAlchemy)")
+    url: Secret = Field(title="连接地址（SQLAlchemy） · Address (SQLAlchemy)")
     query: str = Field(min_length=8, max_length=20_000, title="查询语句 · Query")
     key: str = Field(pattern=r"^[^\"'`;\\]{1,100}$", title="递增列 · Increasing column")
 

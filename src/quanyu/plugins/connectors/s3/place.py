@@ -25,7 +25,7 @@ class S3Config(Config):
     pattern: str = Field("*", min_length=1, max_length=100, title="文件名 · File name")
     access_key: str = Field("", title="Access Key")
     secret_key: Secret = Field(title="Secret Key")
-    virtual_hosted: bool = Field(False, title="桶名在域名里（OSS、COS）· Bucket in the host name (OSS, COS)")
+    virtual_hosted: bool = Field(False, title="桶名在域名里（OSS、COS） · Bucket in the host name (OSS, COS)")
 
 
 class S3(FilePlace):

@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from deltalake import DeltaTable
 
-from tests.system.harness import Installation, eventually
+from tests.system.harness import Api, Installation, eventually
 
 GOOD = {"type": "track", "event": "product_viewed", "userId": "u1"}
 
@@ -211,5 +212,36 @@ def test_twelve_poisons_lose_nothing(tmp_path: Path, database: str, request: pyt
         )
         assert rows["total"] == to.stored + 2
         assert "Traceback" not in place.log("server") + place.log("worker")
+        _an_alarm_for_what_is_taken_away(place, api)
     finally:
         place.stop()
+
+
+def _an_alarm_for_what_is_taken_away(place: Installation, api: Api) -> None:
+    """The recount agrees; a row deleted from history behind its back shows up everywhere an operator looks."""
+
+    def recounted(wrong: int) -> dict[str, Any]:
+        before = api.get("/books/recount")["checked_at"]
+        api.post("/books/recount")
+
+        def look() -> dict[str, Any] | None:
+            one = api.get("/books/recount")
+            return dict(one) if one["checked_at"] != before and len(one["items"]) == wrong else None
+
+        return eventually(f"{wrong} hours are wrong", look, within=60) or {}
+
+    found = recounted(0)
+    assert found["counted"] == api.get("/status")["books"]["counted"]
+    assert "quanyu_books_discrepancies 0.0" in httpx.get(f"{place.base}/metrics", timeout=30).text
+    DeltaTable(str(place.folder / "history" / "events")).delete("event_id = 'n1'")
+    (row,) = recounted(1)["items"]
+    assert (row["source"], row["stored"] - row["found_stored"]) == ("shop", 1)
+    assert api.get("/status")["books"]["discrepancies"] == 1
+    assert "quanyu_books_discrepancies 1.0" in httpx.get(f"{place.base}/metrics", timeout=30).text
+    assert [one["balanced"] for one in api.get("/sources")["items"] if one["source"] == "shop"] == [False]
+    api.post("/quality/check")
+    eventually(
+        "the data quality page says so",
+        lambda: [one for one in api.get("/quality/problems")["items"] if one["kind"] == "wrong_books"],
+        within=60,
+    )

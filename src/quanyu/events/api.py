@@ -101,7 +101,9 @@ class Events:
         self.find_stored: replacing.Find = lambda _: replacing.NOWHERE
         self.sources = Sources(state, clock, ids)
         self._decoder = Decoder(self._origin, vault.index_many)
-        self.plans = Plans(state, clock, vault.index_many, lambda frames, rows: refuse(frames, self._origin, rows))
+        self.plans = Plans(
+            state, clock, vault.index_many, lambda frames, rows: refuse(frames, self._origin, rows), self._own
+        )
         self.replays = Replays(state, vault, clock, ids, self.decode, self._stored_keys, lambda: self.log)
 
     # -------------------------------------------------------------------------------------------------- the log
@@ -412,6 +414,11 @@ class Events:
         header = FrameHeader(received_at, sensors.PROTOCOL, source.source, 0)
         batch = self._decoder.decode([Frame("debug", Position(0, 0), Position(0, 0), header, payload)])
         return [(item.reason, item.where, item.detail) for item in batch.rejected]
+
+    def _own(self, source: str) -> bool:
+        """Whether the product itself, or a channel's callbacks, record there."""
+        found = self.sources.get(source)
+        return found is not None and found.kind in ("internal", "callback")
 
     def _origin(self, source: str, received_at: int) -> Origin | None:
         found = self.sources.get(source)

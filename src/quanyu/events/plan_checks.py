@@ -64,9 +64,16 @@ class _Work:
 
 
 def judge(
-    batch: Batch, frames: Sequence[Frame], plans: Mapping[int, Compiled], hasher: Hasher, refuse: Refuse
+    batch: Batch,
+    frames: Sequence[Frame],
+    plans: Mapping[int, Compiled],
+    hasher: Hasher,
+    refuse: Refuse,
+    own: Callable[[str], bool] = lambda _: False,
 ) -> Batch:
-    """The batch as the brands' plans want it. `refuse` finds the raw bytes of refused rows in `frames`."""
+    """The batch as the brands' plans want it. `refuse` finds the raw bytes of refused rows in `frames`; what the
+    product itself recorded (`own` says so of a source) is left as it is.
+    """
     table = batch.table
     if not plans or not table.num_rows:
         return batch
@@ -74,6 +81,8 @@ def judge(
     properties = table.column("properties").combine_chunks()
     received = table.column("received_at").to_numpy()
     for brand_id, name, source, rows in _groups(table, plans):
+        if own(source):
+            continue
         rules = plans[brand_id].rules(name, source)
         if rules.whole is not None:
             _note(work, (brand_id, source, name), rules.whole, rows, received)

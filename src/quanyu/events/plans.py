@@ -52,12 +52,15 @@ class Plans:
         clock: Clock,
         hasher: Hasher,
         refuse: Refuse,
+        own: Callable[[str], bool] = lambda _: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`own` says of which sources the product records itself: no plan may stop its own receipts and redemptions."""
         self._state = state
         self._clock = clock
         self._hasher = hasher
         self._refuse = refuse
+        self._own = own
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._looked = -_LOOK_SECONDS
@@ -138,7 +141,7 @@ class Plans:
     # ------------------------------------------------------------------------------------------------ applying
     def judge(self, batch: Batch, frames: Sequence[Frame]) -> Batch:
         """The batch as the plans want it."""
-        return plan_checks.judge(batch, frames, self.active(), self._hasher, self._refuse)
+        return plan_checks.judge(batch, frames, self.active(), self._hasher, self._refuse, self._own)
 
     def active(self) -> Mapping[int, Compiled]:
         """The plans that hold now, by brand; plans that say nothing are left out."""

@@ -176,6 +176,17 @@ def test_a_property_that_is_dropped_takes_its_column_along(world: World) -> None
     assert json.loads(row["properties"]) == {"store_id": "s"}
 
 
+def test_no_plan_stops_what_the_product_itself_records(world: World) -> None:
+    publish(world, "{enforce: true, undeclared: quarantine}")
+    event = native.NativeEvent(event_id="1", name="coupon_redeemed", occurred_at=NOW)
+    with world.state.write() as tx:
+        world.events.record(tx, world.brand.brand_id, [event])
+    world.events.pump()
+    send(world, ("unheard_of", {}))
+    assert [name for name, _ in stored(world)] == ["coupon_redeemed"]
+    assert world.reasons() == ["undeclared_event"]
+
+
 def test_examples_are_masked(world: World) -> None:
     publish(world, "events: {e: {undeclared: keep}}")
     send(world, ("e", {"memo": "call 13800138000 or a@b.cn", "mobile": "13800138001"}))
@@ -268,7 +279,9 @@ def test_another_process_sees_a_new_plan_within_a_second(world: World) -> None:
     from quanyu.events.plans import Plans
 
     now = [0.0]
-    there = Plans(world.state, world.events.plans._clock, lambda _, v: ["x" for _ in v], lambda *_: [], lambda: now[0])
+    there = Plans(
+        world.state, world.events.plans._clock, lambda _, v: ["x" for _ in v], lambda *_: [], monotonic=lambda: now[0]
+    )
     assert there.active() == {}
     publish(world, PLAN)
     assert there.active() == {}

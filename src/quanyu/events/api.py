@@ -38,7 +38,7 @@ from quanyu.events.raws import refuse
 from quanyu.events.reader import LogReader
 from quanyu.events.replays import Replays
 from quanyu.events.rows import Origin
-from quanyu.events.sources import Sources, WriteKeys
+from quanyu.events.sources import OWN, Sources, WriteKeys
 from quanyu.events.views import Replayed, SourceView
 from quanyu.events.writers import EventLog, Writers
 from quanyu.kernel.clock import Clock, micros
@@ -418,7 +418,7 @@ class Events:
     def _own(self, source: str) -> bool:
         """Whether the product itself, or a channel's callbacks, record there."""
         found = self.sources.get(source)
-        return found is not None and found.kind in ("internal", "callback")
+        return found is not None and found.kind in OWN
 
     def _origin(self, source: str, received_at: int) -> Origin | None:
         found = self.sources.get(source)

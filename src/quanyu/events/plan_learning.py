@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from quanyu.events.plan import Plan, Property, Type
 from quanyu.events.plan_rules import is_hashed
 from quanyu.events.rows import HOUR_MICROS
+from quanyu.events.sources import OWN
 from quanyu.events.tables import seen, violation
+from quanyu.events.tables import source as source_table
 from quanyu.kernel.clock import Clock, from_micros, micros
 from quanyu.storage.state import State
 
@@ -45,10 +47,11 @@ class Learning:
 
     def proposals(self, brand_id: int, plan: Plan) -> list[Proposal]:
         """What could be added to the plan, most frequent first. What SDKs add by themselves (`$…`) is left out."""
+        own = sa.select(source_table.c.source).where(source_table.c.kind.in_(OWN))
         with self._state.read() as tx:
             rows = tx.execute(
                 sa.select(seen)
-                .where(seen.c.brand_id == brand_id, ~seen.c.property.startswith("$"))
+                .where(seen.c.brand_id == brand_id, ~seen.c.property.startswith("$"), seen.c.source.not_in(own))
                 .order_by(seen.c.count.desc())
                 .limit(_MAX_ROWS)
             ).all()

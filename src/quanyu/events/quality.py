@@ -26,6 +26,7 @@ from quanyu.events.quality_words import advice, sentence
 from quanyu.events.quarantine import Chosen
 from quanyu.events.reconcile import Reconciliation
 from quanyu.events.rows import HOUR_MICROS, hour_of
+from quanyu.events.sources import OWN
 from quanyu.events.tables import book, check_run, hourly, problem, seen, violation
 from quanyu.events.tables import source as source_table
 from quanyu.kernel.clock import Clock, from_micros, micros
@@ -190,7 +191,9 @@ class Quality:
     # -------------------------------------------------------------------------------------------------- inside
     def _facts(self, tx: sa.Connection, brand_id: int, now: datetime, lateness: Sequence[Lateness]) -> Facts:
         sources = tx.execute(
-            sa.select(source_table.c.source, source_table.c.last_event_at).where(source_table.c.brand_id == brand_id)
+            sa.select(source_table.c.source, source_table.c.last_event_at, source_table.c.kind).where(
+                source_table.c.brand_id == brand_id
+            )
         ).all()
         held = quarantine.grouped(tx, brand_id, Chosen(status="held", since=now - _DAY))
         return Facts(
@@ -203,6 +206,7 @@ class Quality:
             held,
             _since(tx, brand_id, now - _DAY, "accepted"),
             self._reconciliation.wrong(brand_id),
+            frozenset(row.source for row in sources if row.kind in OWN),
         )
 
 

@@ -61,6 +61,7 @@ class Facts:
     held: Sequence[Mapping[str, Any]]
     accepted: Mapping[str, int]
     wrong_books: Sequence[Any]
+    own: frozenset[str] = frozenset()  # where the product itself records: as bursty as its campaigns, never judged
 
     def of_source(self, source: str) -> npt.NDArray[np.int64]:
         """All events of a source by hour."""
@@ -80,7 +81,7 @@ def stale_sources(facts: Facts) -> Iterator[Finding]:
     """A source that sends regularly has been silent for longer than it ever is."""
     for source, last in facts.last_at.items():
         active = np.flatnonzero(facts.of_source(source)[: HOURS - 1])
-        if last is None or len(active) < 3 * _DAY:
+        if source in facts.own or last is None or len(active) < 3 * _DAY:
             continue
         longest = int(np.quantile(np.diff(active), 0.995)) if len(active) > 1 else 1
         usual = max(1, longest)
@@ -95,6 +96,8 @@ def stale_sources(facts: Facts) -> Iterator[Finding]:
 def unusual_volume(facts: Facts) -> Iterator[Finding]:
     """Far more or far fewer events than at this hour of the week usually, in the last complete day."""
     for (source, name), series in facts.series.items():
+        if source in facts.own:
+            continue
         end = HOURS - 1 - min(facts.late.get(source, 0), int(_LATEST.total_seconds() // 3600))
         found = _unusual(series.events, end)
         if found is not None:
@@ -138,7 +141,7 @@ def without_person(facts: Facts) -> Iterator[Finding]:
     for (source, name), series in facts.series.items():
         total = int(series.events[-_DAY:].sum())
         known = int(series.with_person[-_DAY:].sum())
-        if name not in _WITHOUT_PEOPLE and total >= 50 and known < 0.8 * total:
+        if source not in facts.own and name not in _WITHOUT_PEOPLE and total >= 50 and known < 0.8 * total:
             share = 1 - known / total
             severity: Severity = "high" if share > 0.5 else "medium"
             yield Finding("without_person", severity, source, name, facts={"count": total - known, "total": total})
@@ -176,7 +179,7 @@ def growing_quarantine(facts: Facts) -> Iterator[Finding]:
 
 def drift(facts: Facts) -> Iterator[Finding]:
     """Events and properties that are new, are gone, or changed their type."""
-    events = {(row.source, row.name): row for row in facts.seen if not row.property}
+    events = {(row.source, row.name): row for row in facts.seen if not row.property and row.source not in facts.own}
     began: dict[str, datetime] = {}
     for row in events.values():
         began[row.source] = min(began.get(row.source, row.first_at), row.first_at)

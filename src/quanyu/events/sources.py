@@ -31,6 +31,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "callback": ("native",),
     "internal": ("native",),
 }
+# The kinds in which the product itself, or a channel's callbacks, record: no plan and no usual volume applies to them.
+OWN = frozenset({"internal", "callback"})
 _REMEMBER_SECONDS = 5.0
 _REMEMBER_KEYS = 10_000
 _MAX_KEY_LENGTH = 200

@@ -22,6 +22,7 @@ from quanyu.events.tables import source as source_table
 from quanyu.events.tables import violation
 from quanyu.kernel.clock import ManualClock, micros
 from quanyu.kernel.errors import NotFound
+from quanyu.kernel.label import Label
 from quanyu.storage.engine import DuckDBEngine
 from quanyu.storage.history import History
 from quanyu.storage.state import State
@@ -133,6 +134,20 @@ def test_a_spike_is_told_from_a_regular_peak(brand: Brand) -> None:
     assert brand.found() == []
     brand.add("product_viewed", range(4, 7), 500, {"sku": "a"})
     assert brand.found() == [("volume_spike", "product_viewed", "")]
+
+
+def test_what_the_product_itself_records_comes_in_bursts_and_is_not_judged(brand: Brand) -> None:
+    with brand.world.state.write() as tx:
+        brand.world.events.sources.ensure(
+            tx, source="acme.quanyu", brand_id=brand.world.brand.brand_id, name=Label("平台", "Own"), kind="internal"
+        )
+    brand.usual()
+    brand.add("message_submitted", range(24 * 14, 24 * 56), 20, {"a": 1}, source="acme.quanyu")
+    brand.add("message_submitted", range(4, 8), 900, {"a": "b"}, source="acme.quanyu", person=0)
+    assert brand.found() == []
+    learning = Learning(brand.world.state, brand.clock)
+    found = learning.proposals(brand.world.brand.brand_id, load(""))
+    assert {one.name for one in found} == {"order_paid", "product_viewed"}
 
 
 def test_one_odd_week_does_not_change_what_is_usual(brand: Brand) -> None:
@@ -280,7 +295,6 @@ def test_every_kind_has_words_in_both_languages() -> None:
 
 def test_another_brand_sees_nothing(brand: Brand) -> None:
     from quanyu.access.api import Brands
-    from quanyu.kernel.label import Label
 
     brand.usual()
     brand.add("product_viewed", range(4, 7), 500, {"sku": "a"})

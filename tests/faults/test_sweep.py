@@ -112,7 +112,7 @@ def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(tmp_path: Path, m
 @pytest.mark.slow
 @pytest.mark.postgres
 def test_on_postgresql_too(tmp_path: Path, mortals: Callable[[], Mortals], postgres_url: str) -> None:
-    """Every eighth point: the state is PostgreSQL's here, the rest is the same code."""
+    """Every seventh point: the state is PostgreSQL's here, the rest is the same code."""
     server = mortals()
     template = tmp_path / "template"
     server.ask("make", folder=str(template), url=postgres_url)
@@ -130,7 +130,7 @@ def test_on_postgresql_too(tmp_path: Path, mortals: Callable[[], Mortals], postg
         sweep = Sweep(tmp_path, template)
         counts = sweep.counts(server, fresh(name))
         for kind in KINDS:
-            for at in range(1 + KINDS.index(kind) % 3, counts[kind] + 1, 8):
+            for at in range(1 + KINDS.index(kind) % 3, counts[kind] + 1, 7):
                 sweep.one(server, kind, at, fresh(name))
         for kind in ("write", "sync", "rename", "unlink", "commit", "acknowledge"):
             assert sweep.killed[kind] > 0, (kind, counts)

@@ -80,9 +80,7 @@ def add(tx: sa.Connection, batch: pa.Table, anchor_id: I64) -> None:
 def write_anew(tx: sa.Connection, events: pa.Table, anchors: I64, brand_id: int) -> None:
     """Set the totals of `anchors` to what `events` (all of theirs that count) say, whatever was there before."""
     given = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in anchors.tolist()])
-    tx.execute(
-        sa.delete(identifier_stat).where(identifier_stat.c.identifier_id.in_(sa.select(given.c.identifier_id)))
-    )
+    tx.execute(sa.delete(identifier_stat).where(identifier_stat.c.identifier_id.in_(sa.select(given.c.identifier_id))))
     brand = pa.array(np.full(events.num_rows, brand_id, np.int64))
     add(tx, events.append_column("brand_id", brand), events.column("anchor_id").to_numpy())
 

@@ -81,12 +81,13 @@ def test_a_full_disk_is_refused_honestly_and_forgotten_within_a_minute(
         key = source_key(place)
         clients = Clients(tmp_path / "clients", place.port, key, BATCHES)
         try:
-            clients.allow(1)
+            clients.allow(0.4)
             eventually("events are accepted", lambda: clients.accepted() > BATCHES // 5, within=60, every=0.005)
             ballast = fill(disk)
+            clients.allow(1)  # however fast the machine is, most is still to be sent
             eventually("it is noticed", lambda: ask(place, key, "e0").status_code == 503, within=5, every=0.05)
             before = clients.accepted()
-            assert before < BATCHES, "the disk was filled too late to matter"
+            assert before < BATCHES
             for _ in range(30):
                 answer = ask(place, key, "e0")
                 assert answer.status_code == 503

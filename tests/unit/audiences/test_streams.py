@@ -149,7 +149,7 @@ def test_merges_and_splits_are_followed_at_once(both: Both) -> None:
 def test_late_files_and_compaction_are_followed(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     reads: list[Any] = []
     part = streams_module._part
-    monkeypatch.setattr(streams_module, "_part", lambda day, files: reads.append(day) or part(day, files))
+    monkeypatch.setattr(streams_module, "_part", lambda day, *more: reads.append(day) or part(day, *more))
     assert both.ask(PAID.count() >= 1) == {1, 2}
     first = len(reads)
     assert both.ask(PAID.count() >= 1) == {1, 2}

@@ -107,8 +107,8 @@ class PolicyChangeIn(_Strict):
 
     namespace: str = Field(max_length=40)
     strength: int = Field(1, ge=1, le=999)
-    max_per_person: int | None = Field(None, ge=1)
-    max_people: int = Field(1, ge=1)
+    max_per_person: int | None = Field(None, ge=1, le=1_000_000)
+    max_people: int = Field(1, ge=1, le=1_000_000)
     over_limit: Literal["refuse", "demote", "flag"] = "refuse"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from quanyu.kernel.errors import Denied
@@ -137,10 +137,6 @@ class Caller:
             raise Denied(title=title, detail=Label(zh, en))
         zh, en = f"需要权限 {permission}，请联系管理员", f"This needs {permission}; ask an administrator"
         raise Denied(title=title, detail=Label(zh, en))
-
-    def with_scope(self, scope: Scope) -> Caller:
-        """The same caller within another scope."""
-        return replace(self, scope=scope)
 
 
 def permissions_of(role: str, *, whole_brand: bool) -> frozenset[str]:

@@ -24,11 +24,6 @@ class Window:
     first_day: str | None = None
     last_day: str | None = None
 
-    @property
-    def starts_with_day(self) -> bool:
-        """Whether `day >= first_day` alone says what `start` says."""
-        return self.start is not None and self.first_day is not None
-
 
 def until(at: datetime) -> Window:
     """Everything that has happened by `at` (in the brand's zone)."""

@@ -134,9 +134,3 @@ def mask(namespace: str, value: str) -> str:
     if len(text) <= 8:
         return f"{head}{text[:2]}***{text[-2:]}"
     return f"{head}{text[:4]}****{text[-4:]}"
-
-
-def mask_name(name: str) -> str:
-    """A person's name with all but its first character hidden: 李雷 -> 李*, Alice -> A****."""
-    text = name.strip()
-    return text[:1] + "*" * min(max(len(text) - 1, 1), 4) if text else ""

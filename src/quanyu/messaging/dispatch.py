@@ -209,7 +209,7 @@ class Dispatcher:
                     self._settler.unknown(tx, outcome.sent.token, ids, "unanswered", now)
             bad = [each for each in outcomes if _is_failure(each)]
             if not bad:
-                self._settler.breaker(tx, name, lambda _: Breaker(), None)
+                self._settler.breaker(tx, name, Breaker.succeeded, None)
                 return True
             assert bad[0].error is not None
             problem = reason_of(kind, bad[0].error.problem)
@@ -217,7 +217,7 @@ class Dispatcher:
             alive = len(bad) < len(outcomes)
 
             def after(before: Breaker) -> Breaker:
-                found = Breaker() if alive else before
+                found = before.succeeded() if alive else before
                 for _ in range(1 if alive else len(bad)):
                     found = self._settler.opened(found, now)
                 return found

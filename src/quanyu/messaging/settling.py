@@ -18,7 +18,7 @@ from quanyu.messaging.claiming import Parts
 from quanyu.messaging.contracts import Timing
 from quanyu.messaging.tables import batch, connection, effect, provider_problem
 from quanyu.messaging.timing import Breaker, Uniform, pause
-from quanyu.sdk import Answer, Batch, NotTaken, OutcomeUnknown, Problem
+from quanyu.sdk import Answer, Batch, NotTaken, Problem
 from quanyu.storage.bulk import upsert
 
 
@@ -144,11 +144,6 @@ def note_problems(tx: sa.Connection, problems: Sequence[Problem], kind: str) -> 
 def reason_of(kind: str, problem: Problem) -> str:
     """The countable reason of a provider's problem: `wecom:84061`."""
     return f"{kind}:{problem.code}"
-
-
-def problem_of(error: BaseException) -> Problem | None:
-    """What a failed call says to the operator; None for a failure of our own."""
-    return error.problem if isinstance(error, NotTaken | OutcomeUnknown) else None
 
 
 def members(tx: sa.Connection, batch_id: str, *status: str) -> list[Any]:

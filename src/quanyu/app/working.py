@@ -35,7 +35,6 @@ def pipeline(product: Product, *, helped: bool = False) -> Pipeline:
     # A second core decodes while this one resolves; on a single core there is nothing to win.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     ahead = Ahead(product.events, decode_ahead, (product.settings,)) if helped and cores > 1 else None
-    holder = f"{socket.gethostname()}:{os.getpid()}:{product.ids.code(8)}"
     return Pipeline(
         product.state,
         product.history,
@@ -43,9 +42,14 @@ def pipeline(product: Product, *, helped: bool = False) -> Pipeline:
         product.events,
         product.identity,
         [product.consent.apply, product.profiles.apply, receipts, product.journeys.on_events],
-        Lease(product.state, product.clock, "micro_batch", holder, _LEASE),
+        Lease(product.state, product.clock, "micro_batch", _holder(product), _LEASE),
         ahead=ahead,
     )
+
+
+def _holder(product: Product) -> str:
+    """Who holds a lease or a job: this process, told from an earlier one with the same number."""
+    return f"{socket.gethostname()}:{os.getpid()}:{product.ids.code(8)}"
 
 
 def lanes(product: Product) -> list[Lane]:
@@ -53,7 +57,7 @@ def lanes(product: Product) -> list[Lane]:
     batches = pipeline(product, helped=True)
     product.vault.prepare(0, ("log",))
 
-    importer = f"{socket.gethostname()}:{os.getpid()}:{product.ids.code(8)}"
+    importer = _holder(product)
     importing = product.imports.runner(importer)
 
     def beat() -> bool:

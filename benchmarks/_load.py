@@ -17,7 +17,7 @@ from collections import deque
 from typing import Any
 
 _POOL = 64  # requests that are made before the clock starts, for each connection; then they come again with new ids
-_MARK = "@request-number@"
+_MARK = "@request--number@"
 _NAMES = ("Product Viewed", "Product Added", "Page Viewed", "Products Searched")
 
 
@@ -79,7 +79,7 @@ class _Connection:
 
     def send(self, seed: int) -> None:
         """The next request, with ids of its own."""
-        mark = f"{seed:04d}-{self.number:02d}-{self.sent:08d}".encode()
+        mark = f"{seed:04d}-{self.number:03d}-{self.sent:08d}".encode()
         data = self.requests[self.sent % len(self.requests)].replace(_MARK.encode(), mark)
         self.sent += 1
         self.sent_at = time.perf_counter()

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -113,3 +114,57 @@ def test_a_webhook_is_made_with_the_mouse_and_its_address_shown_once(
     expect(page.get_by_text("由对方调用")).to_be_visible()
     _picture(page, "imports-connections")
     assert path.rsplit("/", 1)[-1] not in page.content(), "the secret address is still on the page"
+
+
+@pytest.mark.parametrize(("language", "width"), [("zh", 1280), ("en", 390)])
+def test_a_connection_is_changed_paused_and_read_from_the_start_and_its_secret_stays(
+    context: BrowserContext, installation: Installation, language: str, width: int
+) -> None:
+    api = installation.api()
+    document = {"target": "events", "key": ["id"], "name": "type", "occurred_at": "at"}
+    mapping = api.post("/imports/mappings", {"name": f"edit {language}", "mapping": document})["mapping_id"]
+    config = {"bucket": "orders", "secret_key": "kept", "endpoint": "storage.invalid"}
+    given = {"kind": "s3", "name": f"bucket {language}", "mapping_id": mapping, "config": config}
+    made = api.post("/import-connections", given)["connection_id"]
+
+    def stored() -> dict[str, Any]:
+        found: list[dict[str, Any]] = api.get("/import-connections")["items"]
+        return next(one for one in found if one["connection_id"] == made)
+
+    zh = language == "zh"
+    page = context.new_page()
+    walker = Walker(page, f"{installation.base}/?lang={language}")
+    walker.sign_in()
+    page.goto(f"{installation.base}/imports?lang={language}")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.get_by_role("button", name="自动接入" if zh else "Connections").click()
+    edit = page.get_by_label(f"编辑连接 bucket {language}" if zh else f"Edit the connection bucket {language}")
+    edit.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Secret Key")).to_have_value("")
+    expect(dialog.get_by_text("已设置；留空则保持不变" if zh else "Set; leave empty to keep it")).to_be_visible()
+    bucket, schedule = (
+        dialog.get_by_label("存储桶" if zh else "Bucket", exact=True),
+        dialog.get_by_role("combobox").last,
+    )
+    expect(bucket).to_have_value("orders")
+    bucket.fill("orders-2")
+    schedule.fill("now and then")
+    page.keyboard.press("Escape")  # the suggestions
+    dialog.get_by_role("button", name="保存" if zh else "Save").click()
+    expect(dialog.get_by_role("alert").last).to_contain_text("执行计划不对" if zh else "The schedule is not valid")
+    _picture(page, f"imports-edit-refused-{language}-{width}")
+    assert stored()["config"]["bucket"] == "orders"
+    schedule.fill("every 1h")
+    dialog.get_by_role("switch").click()
+    dialog.get_by_label("从头重新读取" if zh else "Read everything again").check()
+    _picture(page, f"imports-edit-{language}-{width}")
+    dialog.get_by_role("button", name="保存" if zh else "Save").click()
+    expect(dialog).to_be_hidden()
+    now = stored()
+    assert (now["config"]["bucket"], now["schedule"], now["active"]) == ("orders-2", "every 1h", False)
+    assert now["config"]["secret_key"] != ""
+    expect(page.get_by_text("已停用" if zh else "Paused").first).to_be_visible()
+    scrolled = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert scrolled <= 0, "the page scrolls sideways"

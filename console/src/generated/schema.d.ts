@@ -3718,7 +3718,9 @@ export interface components {
         };
         /**
          * ImportConnectionChange
-         * @description What a connection becomes; a secret that comes back masked keeps its value.
+         * @description What a connection becomes; a secret that is left out or comes back masked keeps its value.
+         *
+         *     `from_start` has all of it read again, as after a change of its mapping; what says the same counts once.
          */
         ImportConnectionChange: {
             /**
@@ -3730,6 +3732,11 @@ export interface components {
             config: {
                 [key: string]: unknown;
             };
+            /**
+             * From Start
+             * @default false
+             */
+            from_start: boolean;
             /** Mapping Id */
             mapping_id: string;
             /** Name */

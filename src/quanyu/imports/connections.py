@@ -155,10 +155,15 @@ class Connections:
         config: dict[str, Any],
         schedule: str,
         active: bool,
+        from_start: bool = False,
     ) -> Connection:
-        """Change a connection; a secret that came back masked keeps its value. Raises Invalid, NotFound."""
+        """Change a connection; a secret that came back masked keeps its value. Raises Invalid, NotFound.
+
+        `from_start` forgets what was read: all of it is read again, and what says the same counts once.
+        """
         scope, now = caller.scope, self._clock.now()
-        self._host.get_mapping(scope, mapping_id)
+        if active:  # one whose mapping was archived can still be paused
+            self._host.get_mapping(scope, mapping_id)
         with self._state.write() as tx:
             row = self._row(tx, scope.brand_id, connection_id)
             given = self._checked(row.kind, self._config(row), config)
@@ -173,8 +178,12 @@ class Connections:
                 "problem": None,
                 "next_at": next_time(schedule, now, scope.time_zone) if scheduled and active else None,
             }
+            if from_start:
+                values |= {"watermark": None, "next_at": now if scheduled and active else None}
+                tx.execute(sa.delete(seen).where(seen.c.connection_id == connection_id))
             tx.execute(sa.update(table).where(table.c.connection_id == connection_id).values(values))
-            self._host.audit.record(caller, "import_connection_changed", connection_id, {"active": active}, tx=tx)
+            detail = {"active": active, "from_start": from_start}
+            self._host.audit.record(caller, "import_connection_changed", connection_id, detail, tx=tx)
         return self.get(scope, connection_id)
 
     def delete(self, caller: Caller, connection_id: str) -> None:
@@ -242,7 +251,7 @@ class Connections:
             kept = self._host.keep_file(caller, file.path.rsplit("/", 1)[-1], place.read(file.path))
             job = self._host.new_job(caller, mapping, file.path, file_id=kept.file_id, connection_id=row.connection_id)
             with self._state.write() as tx:
-                if not lease.confirm(tx):
+                if not lease.confirm(tx) or not self._as_read(tx, row):
                     return False
                 saved.add_job(tx, job)
                 upsert(
@@ -278,7 +287,7 @@ class Connections:
             now=micros(job.made_at),
         )
         with self._state.write() as tx:
-            if not lease.confirm(tx):
+            if not lease.confirm(tx) or not self._as_read(tx, row):
                 return False
             self._record(tx, job, mapping, made)
             tx.execute(sa.update(table).where(table.c.connection_id == row.connection_id).values(watermark=found.after))
@@ -309,7 +318,7 @@ class Connections:
         with self._state.write() as tx:
             tx.execute(
                 sa.update(table)
-                .where(table.c.connection_id == row.connection_id)
+                .where(table.c.connection_id == row.connection_id, table.c.config == row.config)
                 .values(
                     ran_at=now,
                     failures=failures,
@@ -374,6 +383,14 @@ class Connections:
 
     def _scope(self, row: Any) -> Scope:
         return self._brands.by_id(row.brand_id).scope()
+
+    @staticmethod
+    def _as_read(tx: sa.Connection, row: Any) -> bool:
+        """Whether nobody changed the connection while its place was read: its settings are sealed anew each time."""
+        same = sa.select(table.c.connection_id).where(
+            table.c.connection_id == row.connection_id, table.c.config == row.config
+        )
+        return tx.execute(same).one_or_none() is not None
 
     def _caller(self, row: Any) -> Caller:
         return Caller("system", row.connection_id, row.name, self._scope(row))

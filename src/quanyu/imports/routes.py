@@ -230,6 +230,7 @@ def connections_router(imports: Imports, guard: Guard) -> APIRouter:
                 config=body.config,
                 schedule=body.schedule,
                 active=body.active,
+                from_start=body.from_start,
             )
         )
 

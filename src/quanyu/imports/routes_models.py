@@ -295,7 +295,10 @@ class ImportConnectionIn(BaseModel):
 
 
 class ImportConnectionChange(BaseModel):
-    """What a connection becomes; a secret that comes back masked keeps its value."""
+    """What a connection becomes; a secret that is left out or comes back masked keeps its value.
+
+    `from_start` has all of it read again, as after a change of its mapping; what says the same counts once.
+    """
 
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1, max_length=100)
@@ -303,3 +306,4 @@ class ImportConnectionChange(BaseModel):
     config: dict[str, Any]
     schedule: str = Field(default="every 15m", max_length=100)
     active: bool = True
+    from_start: bool = False

@@ -1,17 +1,17 @@
-// Places that are read by themselves, and webhooks: how each does, and a form to make one.
-import { App, Button, Checkbox, Form, Input, Modal, Select, Switch } from "antd";
-import { useState } from "react";
+// Places that are read by themselves, and webhooks: how each does, to be changed, paused, run and removed.
+import { App, Button, Switch } from "antd";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useConnections, useImportActions, useKinds, useMappings, type Connection, type ConnectionGiven, type ConnectionKind, type ConnectionMade } from "@/features/imports/api";
-import { half, say } from "@/shared/api";
+import { useConnections, useImportActions, useKinds, type Connection } from "@/features/imports/api";
+import { say } from "@/shared/api";
 import { ago, at } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Table } from "@/shared/table";
-import { Card, Empty, Loaded, sentenceOf } from "@/shared/ui";
+import { Empty, Loaded, sentenceOf } from "@/shared/ui";
 
-interface FieldOf { title?: string; type?: string; format?: string; default?: unknown }
-type Fields = Record<string, FieldOf>;
+// The form is only loaded by whoever edits.
+const ConnectionForm = lazy(() => import("@/features/imports/ConnectionForm"));
 
 export default function Connections() {
   const { t } = useTranslation("imports");
@@ -20,14 +20,14 @@ export default function Connections() {
   const query = useConnections(brand.brand);
   const kinds = useKinds().data?.items ?? [];
   const actions = useImportActions();
-  const [making, setMaking] = useState(false);
+  const [editing, setEditing] = useState<Connection | "new" | null>(null);
   const fail = (error: unknown) => void message.error(sentenceOf(error, t("shell:states.error")), 6);
   const write = may("sources.write");
   const nameOf = (kind: string) => say(kinds.find((one) => one.kind === kind)?.name ?? kind);
   const ask = (row: Connection) => void modal.confirm({ title: t("disconnectAsk", { name: row.name }), content: t("disconnectHint"), onOk: () => actions.disconnect.mutate(row.connection_id, { onError: fail }) });
   return (
     <div className="grid">
-      {write ? <div className="row"><Button type="primary" data-testid="connect" onClick={() => setMaking(true)}>{t("connect")}</Button><span className="faint">{t("connectHint")}</span></div> : null}
+      {write ? <div className="row"><Button type="primary" data-testid="connect" onClick={() => setEditing("new")}>{t("connect")}</Button><span className="faint">{t("connectHint")}</span></div> : null}
       <Loaded query={query} rows={3}>
         {(page) => page.items.length ? (
           <section className="card">
@@ -46,8 +46,9 @@ export default function Connections() {
                   key: "do",
                   render: (_: unknown, row) => write ? (
                     <span className="row">
-                      <Switch size="small" checked={row.active} aria-label={t("active")} onChange={(active) => actions.change.mutate({ ...row, active }, { onError: fail })} />
+                      <Switch size="small" checked={row.active} aria-label={`${row.name}: ${t("active")}`} onChange={(active) => actions.change.mutate({ ...row, active }, { onError: fail })} />
                       {row.kind === "webhook" ? null : <Button size="small" onClick={() => actions.run.mutate(row.connection_id, { onError: fail, onSuccess: () => void message.success(t("soon")) })}>{t("runNow")}</Button>}
+                      <Button size="small" data-testid="edit-connection" aria-label={t("edit", { name: row.name })} onClick={() => setEditing(row)}>{t("shell:actions.edit")}</Button>
                       <Button size="small" danger onClick={() => ask(row)}>{t("disconnect")}</Button>
                     </span>
                   ) : null,
@@ -57,47 +58,7 @@ export default function Connections() {
           </section>
         ) : <Empty title={t("noConnections")} hint={t("noConnectionsHint")} />}
       </Loaded>
-      {making ? <Make kinds={kinds} close={() => setMaking(false)} /> : null}
+      {editing && kinds.length ? <Suspense><ConnectionForm connection={editing === "new" ? null : editing} kinds={kinds} close={() => setEditing(null)} /></Suspense> : null}
     </div>
-  );
-}
-
-function Make({ kinds, close }: { kinds: ConnectionKind[]; close: () => void }) {
-  const { t } = useTranslation("imports");
-  const { message } = App.useApp();
-  const { brand } = useSession();
-  const mappings = useMappings(brand.brand).data?.items ?? [];
-  const actions = useImportActions();
-  const [form] = Form.useForm<ConnectionGiven>();
-  const kind = Form.useWatch("kind", form) ?? "folder";
-  const fields = (kinds.find((one) => one.kind === kind)?.form["properties"] ?? {}) as Fields;
-  const made: ConnectionMade | undefined = actions.connect.data;
-  const finish = () =>
-    void form.validateFields().then((given) =>
-      actions.connect.mutate({ ...given, config: given.config ?? {}, schedule: given.schedule || "every 15m" }, {
-        onSuccess: (done) => { if (!done.path) close(); },
-        onError: (error) => void message.error(sentenceOf(error, t("shell:states.error")), 6),
-      }),
-    );
-  return (
-    <Modal open title={t("connect")} okText={made?.path ? t("shell:actions.close") : t("connect")} confirmLoading={actions.connect.isPending} onCancel={close} onOk={made?.path ? close : finish}>
-      {made?.path ? (
-        <Card><p>{t("hookOnce")}</p><p className="key" data-testid="hook-path">{location.origin}{made.path}</p></Card>
-      ) : (
-        <Form form={form} layout="vertical" initialValues={{ kind: "folder", schedule: "every 15m" }}>
-          <Form.Item name="kind" label={t("kind")}><Select options={kinds.map((one) => ({ value: one.kind, label: say(one.name) }))} /></Form.Item>
-          <Form.Item name="name" label={t("connectionName")} rules={[{ required: true, message: t("needed") }]}><Input maxLength={100} /></Form.Item>
-          <Form.Item name="mapping_id" label={t("mapping")} extra={t("mappingFirst")} rules={[{ required: true, message: t("needed") }]}>
-            <Select options={mappings.map((one) => ({ value: one.mapping_id, label: `${one.name} · v${one.version}` }))} />
-          </Form.Item>
-          {Object.entries(fields).map(([name, field]) => (
-            <Form.Item key={kind + name} name={["config", name]} label={half(field.title ?? name)} initialValue={field.default} valuePropName={field.type === "boolean" ? "checked" : "value"}>
-              {field.type === "boolean" ? <Checkbox /> : field.format === "password" ? <Input.Password autoComplete="new-password" /> : name === "query" ? <Input.TextArea autoSize={{ minRows: 3, maxRows: 10 }} /> : <Input />}
-            </Form.Item>
-          ))}
-          {kind === "webhook" ? null : <Form.Item name="schedule" label={t("schedule")} extra={t("scheduleHint")}><Input /></Form.Item>}
-        </Form>
-      )}
-    </Modal>
   );
 }

@@ -88,9 +88,9 @@ export function useImportActions() {
     cancel: useMutation({ mutationFn: (id: string) => post<Job>(`/imports/${id}/cancel`), onSuccess: done("imports", "import") }),
     connect: useMutation({ mutationFn: (given: ConnectionGiven) => post<ConnectionMade>("/import-connections", given), onSuccess: done("import-connections") }),
     change: useMutation({
-      mutationFn: (given: Connection) =>
+      mutationFn: (given: Connection & { from_start?: boolean }) =>
         put<Connection>(`/import-connections/${given.connection_id}`, {
-          name: given.name, mapping_id: given.mapping_id, config: given.config, schedule: given.schedule || "every 15m", active: given.active,
+          name: given.name, mapping_id: given.mapping_id, config: given.config, schedule: given.schedule || "every 15m", active: given.active, from_start: given.from_start ?? false,
         }),
       onSuccess: done("import-connections"),
     }),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { blank, lacking, rolesOf, withRoles } from "@/features/imports/model";
+import { blank, lacking, rolesOf, secretsOf, sent, withRoles } from "@/features/imports/model";
 
 const COLUMNS = ["订单编号", "付款时间", "手机", "金额", "备注"];
 
@@ -25,4 +25,15 @@ test("a column takes a role and gives it back, and nothing else changes", () => 
 test("a money column keeps its unit when another column takes its place", () => {
   const document = { ...blank("events"), amount: { column: "金额", unit: "cents", lines: "sum" } };
   expect(withRoles(document, [...COLUMNS, "实付"], "实付", ["amount"])["amount"]).toEqual({ column: "实付", unit: "cents", lines: "sum" });
+});
+
+test("a stored secret is shown as set, kept when left empty, replaced when typed, and dropped when cleared", () => {
+  const fields = { path: {}, signing_secret: { format: "password" } };
+  const shown = { path: "/in", signing_secret: "••••••" };
+  expect(secretsOf(fields, shown)).toEqual({ signing_secret: true });
+  expect(secretsOf(fields, { ...shown, signing_secret: "" })).toEqual({ signing_secret: false });
+  expect(sent(fields, shown, true)).toEqual({ path: "/in" });
+  expect(sent(fields, { path: "/in", signing_secret: "" }, true)).toEqual({ path: "/in" });
+  expect(sent(fields, { path: "/in", signing_secret: "new" }, true)).toEqual({ path: "/in", signing_secret: "new" });
+  expect(sent(fields, { path: "/in", signing_secret: "new" }, true, { signing_secret: true })).toEqual({ path: "/in", signing_secret: "" });
 });

@@ -126,3 +126,19 @@ export function lacking(document: Document): string[] {
 export function blank(target: Target): Document {
   return target === "events" ? { version: 1, target, key: [], name: { const: "order_paid" } } : { version: 1, target, key: [] };
 }
+
+interface FieldOf { title?: string; type?: string; format?: string; default?: unknown }
+/** The settings of a kind of connection, by the JSON schema of its form. */
+export type Fields = Record<string, FieldOf>;
+
+/** Which secrets of a connection are stored. The server shows a stored one as dots and an absent one as nothing. */
+export function secretsOf(fields: Fields, config: Document): Record<string, boolean> {
+  return Object.fromEntries(Object.keys(fields).filter((name) => fields[name]?.format === "password").map((name) => [name, Boolean(config[name])]));
+}
+
+/** The settings to send: a secret only when it was typed or is to be cleared, else the stored one is kept. */
+export function sent(fields: Fields, given: Document, editing: boolean, cleared: Record<string, boolean> = {}): Document {
+  const typed = Object.entries(given).filter(([name, value]) => fields[name]?.format !== "password" || (value && !/^•+$/.test(String(value)) && !cleared[name]));
+  const dropped = editing ? Object.keys(cleared).filter((name) => cleared[name]).map((name) => [name, ""]) : [];
+  return Object.fromEntries([...typed, ...dropped]) as Document;
+}

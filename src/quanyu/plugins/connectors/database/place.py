@@ -44,8 +44,9 @@ class Database(RowPlace):
         asked = sa.text(config.query.replace(":", r"\:")).columns(sa.column(config.key)).subquery("q")
         key = asked.c[config.key]
         statement: sa.Select[Any] = sa.select(sa.literal_column("q.*")).select_from(asked).order_by(key).limit(limit)
-        if after is not None:
-            statement = statement.where(key >= _value(after))
+        given = _value(after, config.key)
+        if given is not None:
+            statement = statement.where(key >= given)
         try:
             with engine.connect() as connection:
                 if url.get_backend_name() == "postgresql":
@@ -71,7 +72,7 @@ class Database(RowPlace):
         table = pa.table(
             {name: pa.array([_text(row[i]) for row in found], pa.string()) for i, name in enumerate(names)}
         )
-        return RowsRead(table, after if last is None else _mark(last), full)
+        return RowsRead(table, after if last is None else _mark(last, config.key), full)
 
     @property
     def _config(self) -> DatabaseConfig:
@@ -97,16 +98,21 @@ def _patience(url: sa.URL) -> dict[str, Any]:
     return {"connect_timeout": 10} if url.get_backend_name() in ("postgresql", "mysql", "mariadb") else {}
 
 
-def _mark(value: Any) -> str:
-    """A key as it is kept between readings."""
+def _mark(value: Any, column: str) -> str:
+    """A key as it is kept between readings, with the column that it is of."""
     kinds = ((bool, "text"), (int, "int"), (Decimal, "decimal"), (datetime, "time"), (date, "date"))
     kind = next((name for type_, name in kinds if isinstance(value, type_)), "text")
     plain = value.isoformat() if kind in ("time", "date") else str(value)
-    return json.dumps([kind, plain])
+    return json.dumps([kind, plain, column])
 
 
-def _value(mark: str) -> Any:
-    kind, plain = json.loads(mark)
+def _value(mark: str | None, column: str) -> Any:
+    """The key of a mark; None when there is none, or it is of a column that is not the key any more."""
+    if mark is None:
+        return None
+    kind, plain, *of = json.loads(mark)
+    if of not in ([], [column]):
+        return None
     readers: dict[str, Any] = {
         "int": int,
         "decimal": Decimal,

@@ -82,7 +82,16 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
     history.declare("events", EVENT_SCHEMA)
 
     access = Access(state, clock, ids, session_hours=settings.session_hours)
-    events = Events(state, vault, clock, ids, access.brands, folder, max_body_bytes=settings.max_body_bytes)
+    events = Events(
+        state,
+        vault,
+        clock,
+        ids,
+        access.brands,
+        folder,
+        max_body_bytes=settings.max_body_bytes,
+        max_backlog_bytes=settings.max_backlog_bytes,
+    )
     record_events = EventRecorder(state, events)
     made_sources = MadeSources(events, access.brands)
     identity = Identity(state, vault, clock, ids, access.audit)

@@ -21,7 +21,7 @@ from quanyu.access.contracts import Caller, Scope
 from quanyu.events import books, errors, openapi, quarantine, recorded, refusals, replacing
 from quanyu.events.checks import reason_label
 from quanyu.events.collector import Collector
-from quanyu.events.contracts import Backlog, Batch, Frame, FrameHeader, NativeEvent, Position, RefusedRow, Source
+from quanyu.events.contracts import START, Backlog, Batch, Frame, FrameHeader, NativeEvent, Position, RefusedRow, Source
 from quanyu.events.decode import Decoder
 from quanyu.events.disk import Disk
 from quanyu.events.keys import KeyIndex, keys_of
@@ -80,6 +80,7 @@ class Events:
         folder: Path,
         *,
         max_body_bytes: int = 10_000_000,
+        max_backlog_bytes: int = 1 << 62,
         disk: Disk | None = None,
     ) -> None:
         """`folder` holds the log (`log/`) and the index of stored ids (`keys/`)."""
@@ -90,6 +91,7 @@ class Events:
         self._folder = folder
         self._disk = disk
         self._max_body_bytes = max_body_bytes
+        self._max_backlog_bytes = max_backlog_bytes
         self._log: Writers | None = None
         self._reader: LogReader | None = None
         self._backlog_reader: LogReader | None = None
@@ -114,7 +116,9 @@ class Events:
             if self._log is None:
                 cipher = self._vault.cipher(0, "log")
                 self._log = Writers(
-                    lambda prefix: LogWriter(self._folder / "log", cipher, prefix=prefix, disk=self._disk)
+                    lambda prefix: LogWriter(self._folder / "log", cipher, prefix=prefix, disk=self._disk),
+                    taken=lambda writer: self._seen_cursors().get(writer, START),
+                    max_backlog_bytes=self._max_backlog_bytes,
                 )
             return self._log
 
@@ -321,12 +325,17 @@ class Events:
         with self._lock:
             if self._backlog_reader is None:
                 self._backlog_reader = LogReader(self._folder / "log", self._vault.cipher(0, "log"))
-            try:
-                self._books_end = self.cursors()
-            except Unavailable:
-                if self._books_end is None:
-                    raise
-            return self._backlog_reader.backlog(self._books_end)
+            return self._backlog_reader.backlog(self._seen_cursors())
+
+    def _seen_cursors(self) -> dict[str, Position]:
+        """Where the books end; while the state store is away, where they were last seen to end."""
+        try:
+            found = self._books_end = self.cursors()
+        except Unavailable:
+            if self._books_end is None:
+                raise
+            found = self._books_end
+        return found
 
     def unbalanced(self) -> list[Any]:
         """Hours whose books do not add up; always none."""

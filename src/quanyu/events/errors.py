@@ -12,6 +12,13 @@ class LogUnavailable(Unavailable):
     code = "log_unavailable"
 
 
+class BacklogFull(LogUnavailable):
+    """Too much of those who flood waits to be worked off."""
+
+    status = 429
+    code = "backlog_full"
+
+
 class LogUnreadable(QuanyuError):
     """A frame of the log was sealed with another key."""
 
@@ -52,6 +59,19 @@ def log_busy() -> LogUnavailable:
         Label("接收过快，请稍后重试", "Too much at once; try again"),
         detail=Label("等待落盘的数据已达上限", "The bytes waiting for the disk have reached their limit"),
         retry_after=1,
+    )
+
+
+def backlog_full(limit: int) -> BacklogFull:
+    """Whoever floods must wait; others are still accepted."""
+    return BacklogFull(
+        title=Label("积压已达上限，请稍后重试", "The backlog is full; try again"),
+        detail=Label(
+            f"大流量来源等待处理的数据超过 {limit / 1e6:g} MB（QUANYU_MAX_BACKLOG_BYTES）；处理一部分后自动恢复",
+            f"More than {limit / 1e6:g} MB of sources that flood wait (QUANYU_MAX_BACKLOG_BYTES); "
+            "accepted again once a part is worked off",
+        ),
+        retry_after=2,
     )
 
 
@@ -296,3 +316,36 @@ def problem_not_found(problem_id: str) -> NotFound:
 def table_refused(detail: Label) -> Invalid:
     """A table handed in by a connector lacks a column or has one of a wrong type."""
     return Invalid("table_refused", Label("表结构不符合要求", "The table's columns are not as asked"), detail=detail)
+
+
+RETENTION_GENERAL = Label("这是「其余事件」的规则，本身不能再跟随其余事件", "This is the rule of all others")
+
+
+def retention_days(most: int) -> Label:
+    """How a number of days is given."""
+    return Label(
+        f"keep 为 days 时请给出天数（1 到 {most}），其他情况不要给天数",
+        f"Give days (1 to {most}) when keep is days, and none otherwise",
+    )
+
+
+def retention_invalid(detail: Label) -> Invalid:
+    """A rule of retention that makes no sense."""
+    return Invalid("retention_invalid", Label("保留规则不对", "The retention rule is wrong"), detail=detail)
+
+
+def retention_unconfirmed(events: int, begins: str, before: str) -> Conflict:
+    """The rule would remove events, and nobody confirmed that."""
+    return Conflict(
+        "retention_unconfirmed",
+        Label("这条规则会删除历史事件，请先确认", "The rule would remove events from history; confirm it"),
+        detail=Label(
+            f"{before} 之前的 {events} 条事件将被删除，最早一天是 {begins}；确认后带上 confirm 再提交",
+            f"{events} events before {before} would go, the oldest of {begins}; send it again with confirm",
+        ),
+    )
+
+
+def event_kind_not_found(name: str) -> NotFound:
+    """The brand has no events of this kind."""
+    return NotFound("event_kind_not_found", Label("没有这种事件", "There is no such kind"), detail=Label(name, name))

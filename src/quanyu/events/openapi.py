@@ -35,6 +35,7 @@ _ANSWERS = {
     "200": _SUCCESS,
     "401": _problem("Unknown write key"),
     "413": _problem("The body is too large"),
+    "429": _problem("This source floods and its backlog is full; send again", retry=True),
     "503": _problem("The log cannot be written now; send again", retry=True),
 }
 _CALL_ANSWERS = {**_ANSWERS, "400": _problem("Not JSON; the raw body is kept in quarantine")}
@@ -201,6 +202,7 @@ def _bulk() -> dict[str, Any]:
             "401": _ANSWERS["401"],
             "413": broken("One line or one record batch is too large"),
             "422": broken("The columns of the Arrow stream are not as asked"),
+            "429": _ANSWERS["429"],
             "503": _ANSWERS["503"],
         },
     )

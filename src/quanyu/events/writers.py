@@ -2,31 +2,39 @@
 
 The micro-batch reads in order, so an event waits for all that lies before it in the same writer's log. Tables that a
 connector brings, and sources that send far more than their part, therefore have a writer of their own: reading takes
-turns among writers, and a till's receipt is not behind a million rows of somebody's import.
+turns among writers, and a till's receipt is not behind a million rows of somebody's import. How much may wait in that
+log is bounded: past it whoever floods is refused, long before their flood has filled the disk for everybody.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
-from quanyu.events.contracts import FrameHeader, Position
-from quanyu.events.log import LogWriter
+from quanyu.events import errors
+from quanyu.events.contracts import START, FrameHeader, Position
+from quanyu.events.log import LogWriter, segment_path, segments
 from quanyu.events.protocols import native
 
 ORDINARY, BULK = "w", "b"
 
 _WINDOW_SECONDS = 5.0
 _HEAVY_EVENTS = 20_000  # of one source within a window
+_LOOK_SECONDS = 0.25
 
 
 class EventLog(Protocol):
     """Whatever makes frames durable."""
 
     async def append(self, header: FrameHeader, payload: bytes) -> Position:
-        """Where the frame begins, once it is on the disk. Raises LogUnavailable; then nothing was promised."""
+        """Where the frame begins, once it is on the disk.
+
+        Raises LogUnavailable, which is BacklogFull for whoever floods; then nothing was promised.
+        """
         ...
 
     def append_now(self, frames: list[tuple[FrameHeader, bytes]]) -> list[Position]:
@@ -35,10 +43,25 @@ class EventLog(Protocol):
 
 
 class Writers:
-    """An `EventLog` of two writers. Thread-safe. `open_` makes a writer whose folder's name begins as asked."""
+    """An `EventLog` of two writers. Thread-safe. `open_` makes a writer whose folder's name begins as asked.
 
-    def __init__(self, open_: Callable[[str], LogWriter], monotonic: Callable[[], float] = time.monotonic) -> None:
+    `taken` says how far the named writer's log was worked off; no more than `max_backlog_bytes` may wait behind that
+    in the log of whoever floods.
+    """
+
+    def __init__(
+        self,
+        open_: Callable[[str], LogWriter],
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        taken: Callable[[str], Position] = lambda _: START,
+        max_backlog_bytes: int = 1 << 62,
+    ) -> None:
         self._open = open_
+        self._taken = taken
+        self._max_backlog_bytes = max_backlog_bytes
+        self._looked = -_LOOK_SECONDS
+        self._full = False
         self._monotonic = monotonic
         self._writers = {ORDINARY: open_(ORDINARY)}
         self._lock = threading.Lock()
@@ -48,7 +71,10 @@ class Writers:
 
     async def append(self, header: FrameHeader, payload: bytes) -> Position:
         """See `EventLog`."""
-        return await self._writer(header).append(header, payload)
+        writer = self._writer(header)
+        if writer is not self._writers[ORDINARY]:
+            await self._refuse_when_full(writer)
+        return await writer.append(header, payload)
 
     def append_now(self, frames: list[tuple[FrameHeader, bytes]]) -> list[Position]:
         """See `EventLog`. All frames go to the writer of the first."""
@@ -59,6 +85,16 @@ class Writers:
         with self._lock:
             for writer in self._writers.values():
                 writer.close()
+
+    async def _refuse_when_full(self, writer: LogWriter) -> None:
+        """Look how much waits, a few times a second: one request looks, the others go by what was last seen."""
+        now = self._monotonic()
+        if now - self._looked >= _LOOK_SECONDS:
+            self._looked = now
+            waiting = await asyncio.to_thread(lambda: waiting_bytes(writer.folder, self._taken(writer.name)))
+            self._full = waiting > self._max_backlog_bytes
+        if self._full:
+            raise errors.backlog_full(self._max_backlog_bytes)
 
     def _writer(self, header: FrameHeader) -> LogWriter:
         kind = BULK if self._floods(header) else ORDINARY
@@ -81,3 +117,16 @@ class Writers:
             self._events, self._window = {}, now
         count = self._events[header.source] = self._events.get(header.source, 0) + header.events
         return count > _HEAVY_EVENTS or header.source in self._heavy
+
+
+def waiting_bytes(folder: Path, after: Position) -> int:
+    """How many bytes a writer's log holds behind a place."""
+    size = 0
+    for number in segments(folder):
+        if number >= after.segment:
+            try:
+                size += segment_path(folder, number).stat().st_size
+            except FileNotFoundError:  # worked off and deleted just now
+                continue
+            size -= after.offset if number == after.segment else 0
+    return max(0, size)

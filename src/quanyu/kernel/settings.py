@@ -78,6 +78,15 @@ SETTINGS: tuple[Setting, ...] = (
         Label("采集请求体上限（字节，解压后）", "Largest collector body in bytes, after decompression"),
     ),
     Setting(
+        "max_backlog_bytes",
+        int,
+        8_000_000_000,
+        Label(
+            "大流量来源的事件最多可积压的字节数（压缩后）；超过则返回 429，其他来源照常接收",
+            "Compressed bytes of sources that flood that may wait; past it they get 429, others are accepted as always",
+        ),
+    ),
+    Setting(
         "max_import_bytes",
         int,
         200_000_000,

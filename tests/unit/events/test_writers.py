@@ -1,13 +1,16 @@
 """Nobody waits behind what somebody else has piled up in the log."""
 
+import asyncio
 import json
+import os
 import time
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from quanyu.events.contracts import FrameHeader
+from quanyu.events.contracts import START, FrameHeader, Position
+from quanyu.events.errors import BacklogFull
 from quanyu.events.log import LogWriter
 from quanyu.events.reader import LogReader
 from quanyu.events.writers import Writers
@@ -68,6 +71,44 @@ def test_a_source_that_floods_gets_a_writer_of_its_own_and_comes_back(
     writers.append_now([(header("flood"), b"x")])
     assert waiting("w00")["flood"] == 40_200, "long ago is forgotten"
     writers.close()
+
+
+def test_whoever_floods_past_the_bound_is_refused_until_a_part_is_worked_off_and_nobody_else(
+    tmp_path: Path, seconds: Seconds
+) -> None:
+    taken = {"b00": START}
+    writers = Writers(
+        lambda prefix: LogWriter(tmp_path, CIPHER, prefix=prefix, reserve_bytes=0),
+        seconds,
+        taken=taken.__getitem__,
+        max_backlog_bytes=10_000,
+    )
+
+    async def send(source: str, events: int) -> Position:
+        seconds.now += 0.3
+        return await writers.append(header(source, events), os.urandom(3000))
+
+    async def scenario() -> None:
+        places = [await send("flood", 20_001) for _ in range(4)]
+        for _ in range(2):
+            with pytest.raises(BacklogFull) as refused:
+                await send("flood", 1)
+            assert (refused.value.status, refused.value.retry_after) == (429, 2)
+        assert await send("till", 1) == Position(1, 8), "somebody else, in another log"
+        taken["b00"] = places[2]
+        assert (await send("flood", 1)).offset > places[-1].offset
+        taken["b00"] = places[0]
+        with pytest.raises(BacklogFull):
+            await send("flood", 1)
+
+    asyncio.run(scenario())
+    writers.close()
+    frames = LogReader(tmp_path, CIPHER).read({}, max_events=10**9)
+    assert sorted((frame.header.source, frame.header.events) for frame in frames) == [
+        ("flood", 1),
+        *[("flood", 20_001)] * 4,
+        ("till", 1),
+    ]
 
 
 def test_every_writer_has_its_part_of_a_batch_however_large_the_frames_of_others_are(tmp_path: Path) -> None:

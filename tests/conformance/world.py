@@ -187,13 +187,7 @@ def _setting(world: World, brand: str, mark: str) -> None:
     key = f"pos_{brand}" if not mark else mark.lower()
     words = {"zh": f"{mark}门店", "en": f"{mark}stores"}
     made = world.ok(owner, "POST", "/sources", json={"source": key, "name": words, "kind": "sdk"})
-    world.http.cookies.clear()
-    refused = world.http.post(
-        "/v1/track",
-        json={"type": "tarck", "userId": f"{mark}u", "messageId": f"{mark}m"},
-        auth=(made["write_key"], ""),
-    )
-    assert refused.status_code == 200
+    sample["write_key"] = made["write_key"]
     sample["source"] = key
     _import(world, brand, mark)
     sample["tag_id"] = world.ok(owner, "POST", "/tags", json={"name": words, "group": words})["tag_id"]
@@ -298,6 +292,8 @@ def _people(world: World, brand: str, layer: str, *, count: int, store: str, sta
             )
         )
     product.events.record_now(sample["source"], events)
+    if layer != "other":
+        _refused(world, brand, mark)
     world.batches.drain()
     while product.journeys.advance():
         pass
@@ -336,11 +332,25 @@ def _people(world: World, brand: str, layer: str, *, count: int, store: str, sta
     assert len(world.people[layer]) == count
 
 
+def _refused(world: World, brand: str, mark: str) -> None:
+    """Calls that nobody understands: as many as the quality check finds worth a word."""
+    wrong = [{"type": "tarck", "userId": f"{mark}u", "messageId": f"{mark}m{n}"} for n in range(10)]
+    world.http.cookies.clear()
+    sent = world.http.post("/v1/batch", json={"batch": wrong}, auth=(world.samples[brand]["write_key"], ""))
+    assert sent.status_code == 200
+
+
 def _computed(world: World, both: bool) -> None:
-    """Audiences are computed once everybody is there."""
+    """Audiences are computed, and the data checked, once everybody is there."""
     for number, brand in enumerate(["alpha", "beta"] if both else ["alpha"]):
         world.ids.begin(10 + number)
-        world.ok(_owner(world, brand), "POST", f"/audiences/{world.samples[brand]['audience_id']}/refresh")
+        owner, sample = _owner(world, brand), world.samples[brand]
+        world.ok(owner, "POST", f"/audiences/{sample['audience_id']}/refresh")
+        world.product.quality.check(world.product.access.brands.get(brand))
+        sample["problem_id"] = world.ok(owner, "GET", "/quality/problems")["items"][0]["problem_id"]
+        kinds = [kind["event"] for kind in world.ok(owner, "GET", "/retention")["items"]]
+        sample["event"] = f"{MARK}odd_beta" if brand == "beta" else "order_paid"
+        assert sample["event"] in kinds
 
 
 def hidden_texts(samples: Mapping[str, Any], people: list[str]) -> list[str]:

@@ -202,7 +202,7 @@ def compose(settings: Settings, *, clock: Clock | None = None, ids: Ids | None =
         events,
         reconciliation,
         Quality(state, clock, Observer(state, engine, clock), reconciliation, access.brands.list),
-        Retention(state, history, clock, access.brands.by_id),
+        Retention(state, history, clock),
         identity,
         consent,
         profiles,

@@ -26,6 +26,7 @@ from quanyu.events.routes import router as events_router
 from quanyu.events.routes_plan import router as plan_router
 from quanyu.events.routes_quality import router as quality_router
 from quanyu.events.routes_quarantine import router as quarantine_router
+from quanyu.events.routes_retention import router as retention_router
 from quanyu.http.server import build, document
 from quanyu.http.static import CONSOLE
 from quanyu.http.system import Condition
@@ -129,6 +130,7 @@ def _routers(product: Product, demo: bool) -> list[APIRouter]:
         events_router(product.events, product.reconciliation, guard, audit, product.state),
         quarantine_router(product.events, guard, audit, product.state),
         quality_router(product.quality, guard, audit, product.state, product.clock),
+        retention_router(product.retention, guard, audit, product.state),
         plan_router(product.events.plans, Learning(product.state, product.clock), guard, audit, product.state),
         system_router(guard, settings, __version__, lambda: _condition(product)),
     ]

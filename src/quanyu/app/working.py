@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from quanyu.app.decoding import decode_ahead
 from quanyu.app.product import Product
+from quanyu.events.retiring import Retiring
 from quanyu.identity.contracts import Resolved
 from quanyu.storage.bulk import upsert
 from quanyu.storage.lease import Lease
@@ -57,6 +58,7 @@ def lanes(product: Product) -> list[Lane]:
     batches = pipeline(product, helped=True)
     product.vault.prepare(0, ("log",))
 
+    retiring = Retiring(product.state, product.history, product.clock, product.access.brands.by_id)
     importer = _holder(product)
     importing = product.imports.runner(importer)
 
@@ -86,7 +88,7 @@ def lanes(product: Product) -> list[Lane]:
         Lane("tell", tell, 0.25),
         Lane("audiences", audiences, 5.0),
         Lane("upkeep", Upkeep(product.history, EVENTS, product.clock).step, 5.0),
-        Lane("retention", product.retention.step, 60.0),
+        Lane("retention", retiring.step, 60.0),
         Lane("imports", importing.step, 0.5),
         Lane("import_places", lambda: product.imports.follow_places(importer), 1.0),
         Lane("beat", beat, 5.0),

@@ -8,12 +8,14 @@ history: it happened, or it is barred from ever happening.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
-from quanyu.events.tables import book, removal
+from quanyu.events.tables import book, removal, removed
 from quanyu.storage.bulk import rows as given_rows
 from quanyu.storage.delta_log import CommitConflict
 from quanyu.storage.history import History
@@ -25,16 +27,26 @@ Cells = Mapping[tuple[str, int], int]
 _HAPPENED = 1
 
 
+class Kind(NamedTuple):
+    """Events of one name of a brand that leave on `day`, the brand's own (not the day on which they happened)."""
+
+    brand_id: int
+    name: str
+    day: str
+    events: int
+
+
 def app(removal_id: int) -> str:
     """The application under which history applies a removal."""
     return f"removal:{removal_id}"
 
 
-def begin(state: State, day: str, cells: Cells, now: datetime) -> int:
-    """Write down what will leave, by (source, hour of receipt in microseconds); the removal's number."""
+def begin(state: State, day: str, cells: Cells, kinds: Sequence[Kind], now: datetime) -> int:
+    """Write down what will leave, by (source, hour of receipt in microseconds) and by kind; the removal's number."""
     written = json.dumps([(source, hour, count) for (source, hour), count in cells.items()])
+    values = {"day": day, "cells": written, "kinds": json.dumps(kinds, ensure_ascii=False), "at": now, "done": False}
     with state.write() as tx:
-        inserted = tx.execute(sa.insert(removal).values(day=day, cells=written, at=now, done=False))
+        inserted = tx.execute(sa.insert(removal).values(values))
     assert inserted.inserted_primary_key is not None
     return int(inserted.inserted_primary_key[0])
 
@@ -42,14 +54,15 @@ def begin(state: State, day: str, cells: Cells, now: datetime) -> int:
 def finish(state: State, removal_id: int) -> None:
     """Tell the books, once, that it happened."""
     with state.write() as tx:
-        cells = tx.execute(
+        done = tx.execute(
             sa.update(removal)
             .where(removal.c.removal_id == removal_id, removal.c.done.is_(False))
             .values(done=True)
-            .returning(removal.c.cells)
-        ).scalar_one_or_none()
-        if cells is not None:
-            note_removed(tx, _cells(cells))
+            .returning(removal.c.cells, removal.c.kinds, removal.c.at)
+        ).one_or_none()
+        if done is not None:
+            note_removed(tx, _cells(done.cells))
+            _note_kinds(tx, [Kind(*one) for one in json.loads(done.kinds)], done.at)
 
 
 def forget(state: State, removal_id: int) -> None:
@@ -98,6 +111,16 @@ def note_removed(tx: sa.Connection, removed: Cells) -> None:
         .where(sa.exists().where(mine))
         .values(removed=book.c.removed + sa.select(given.c.gone).where(mine).scalar_subquery())
     )
+
+
+def _note_kinds(tx: sa.Connection, kinds: Sequence[Kind], at: datetime) -> None:
+    if kinds:
+        insert: Any = (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(removed)
+        more = insert.on_conflict_do_update(
+            index_elements=[column.name for column in removed.primary_key.columns],
+            set_={"events": removed.c.events + insert.excluded.events, "last_at": insert.excluded.last_at},
+        )
+        tx.execute(more, [{**kind._asdict(), "last_at": at} for kind in kinds])
 
 
 def _cells(written: str) -> dict[tuple[str, int], int]:

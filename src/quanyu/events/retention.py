@@ -1,163 +1,206 @@
-"""Retention: events of a kind leave history after so many days, and the books know of each that left.
+"""Retention: for how long events of each kind stay in history, what that means today, and what it took already.
 
-A rule is a number of days for one event name of a brand, or for every name without a rule of its own (`*`). An event
-is due when its day lies more than so many days before the brand's today. One commit of history swaps a file for its
-remaining rows (`removals.py` tells the books); the replaced file leaves the disk with the vacuum some hours later.
-
-The ids of removed events stay known: sent again, they are duplicates. What state has counted of them (orders of a
-person, tags) stays counted, as it would in a shop's ledger.
+A rule is a number of days (or for ever) for one event name of a brand, or for every name without a rule of its own
+(`*`). Without any rule everything stays for ever. What is removed cannot be brought back, so a rule is first carried
+out a day after it was set, and whoever sets it can ask before what it would take. Carrying out is in `retiring.py`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from datetime import date, datetime, time, timedelta
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from quanyu.access.api import Brand
-from quanyu.events import removals
-from quanyu.events.books import per_hour
-from quanyu.events.removals import EVENTS
-from quanyu.events.tables import retention
+from quanyu.access.contracts import Scope
+from quanyu.events import errors
+from quanyu.events.holdings import Holdings
+from quanyu.events.tables import removed, retention
 from quanyu.kernel.clock import Clock
-from quanyu.kernel.errors import Invalid
-from quanyu.kernel.label import Label
 from quanyu.storage.bulk import upsert
-from quanyu.storage.delta_log import CommitConflict
-from quanyu.storage.history import DataFile, History
+from quanyu.storage.history import History
 from quanyu.storage.state import State
 
 EVERY_NAME = "*"
-_LONGEST_DAYS = 36_500
-_ABANDONED = timedelta(minutes=10)
+GRACE = timedelta(days=1)
+LONGEST_DAYS = 36_500
+
+Keep = Literal["forever", "days", "others"]
 
 
 @dataclass(frozen=True, slots=True)
-class RetentionRule:
-    """Events of `name` (`*`: of every name without a rule) are kept for `days` days."""
+class Rule:
+    """Events of `name` (`*`: of every name without a rule) stay for `days` days; None: for ever."""
 
     name: str
-    days: int
-    set_by: str
-    set_at: datetime
+    days: int | None = None
+    set_by: str | None = None
+    set_at: datetime | None = None
+
+    @property
+    def from_at(self) -> datetime | None:
+        """When it is first carried out; None for a rule that removes nothing."""
+        return None if self.set_at is None or self.days is None else self.set_at + GRACE
 
 
-class _Wanted(NamedTuple):
-    brand: str
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of event: its own rule (None: as all others), the one that holds, and what history has of it.
+
+    `next_at` is when its next events go (in the past: they are going now). `removed` events went on the brand-local
+    day `removed_on`, the last of them at `removed_at`.
+    """
+
     name: str
-    spared: tuple[str, ...]  # names with a rule of their own, where `name` means every other
+    own: Rule | None
+    holds: Rule
+    events: int
+    begins_on: date | None
+    ends_on: date | None
+    next_at: datetime | None
+    removed: int
+    removed_on: date | None
+    removed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a rule would take when it is first carried out, at `from_at`: `events` in all, and of each name.
+
+    Days before `before_on` would go; `begins_on` and `ends_on` are the first and the last of them that have events.
+    """
+
+    events: int
+    kinds: Mapping[str, int]
+    begins_on: date | None
+    ends_on: date | None
+    before_on: date | None
+    from_at: datetime | None
+
+
+def last_due(days: int, at: datetime, time_zone: str) -> str:
+    """The last day whose events are due at `at` when they stay for `days` days."""
+    return (at.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=days + 1)).isoformat()
 
 
 class Retention:
-    """The rules, and the work of following them. Safe in several processes."""
+    """The rules of brands and what they mean."""
 
-    def __init__(self, state: State, history: History, clock: Clock, brand_of: Callable[[int], Brand]) -> None:
+    def __init__(self, state: State, history: History, clock: Clock) -> None:
         self._state = state
-        self._history = history
         self._clock = clock
-        self._brand_of = brand_of
-        self._clean: dict[str, frozenset[_Wanted]] = {}  # file -> what it was searched for without finding it
+        self._holdings = Holdings(history)
 
-    # ------------------------------------------------------------------------------------------------- the rules
-    def rules(self, brand_id: int) -> list[RetentionRule]:
-        """The brand's rules by name."""
+    def general(self, scope: Scope) -> Rule:
+        """The rule for every kind without one of its own."""
         with self._state.read() as tx:
-            found = tx.execute(sa.select(retention).where(retention.c.brand_id == brand_id).order_by(retention.c.name))
-            return [RetentionRule(row.name, row.days, row.set_by, row.set_at) for row in found]
+            return _rules(tx, scope.brand_id).get(EVERY_NAME, Rule(EVERY_NAME))
 
-    def keep(self, tx: sa.Connection, brand_id: int, name: str, days: int | None, by: str) -> None:
-        """Keep events of `name` for `days` days; None: for ever. Raises Invalid."""
-        if days is None:
-            tx.execute(sa.delete(retention).where(retention.c.brand_id == brand_id, retention.c.name == name))
-            return
-        if not 1 <= days <= _LONGEST_DAYS or not name or len(name) > 128:
-            raise Invalid(
-                "retention_invalid",
-                Label("保留规则不对", "The retention rule is wrong"),
-                detail=Label(f"天数应为 1 到 {_LONGEST_DAYS}", f"Days must be between 1 and {_LONGEST_DAYS}"),
+    def kinds(self, scope: Scope) -> list[Kind]:
+        """Every kind that history holds, or that has a rule: most events first."""
+        held = self._holdings.of_brand(scope.brand)
+        with self._state.read() as tx:
+            rules, last = _rules(tx, scope.brand_id), _last_removed(tx, scope.brand_id)
+        general = rules.pop(EVERY_NAME, Rule(EVERY_NAME))
+        kinds = []
+        for name in {*held, *rules, *last}:
+            days, own, gone = held.get(name, {}), rules.get(name), last.get(name)
+            holds = own or general
+            kinds.append(
+                Kind(
+                    name,
+                    own,
+                    holds,
+                    sum(days.values()),
+                    date.fromisoformat(min(days)) if days else None,
+                    date.fromisoformat(max(days)) if days else None,
+                    _next(holds, min(days), scope.time_zone) if days else None,
+                    gone.events if gone else 0,
+                    date.fromisoformat(gone.day) if gone else None,
+                    gone.last_at if gone else None,
+                )
             )
-        rule = {"brand_id": brand_id, "name": name, "days": days, "set_by": by, "set_at": self._clock.now()}
+        return sorted(kinds, key=lambda kind: (-kind.events, kind.name))
+
+    def preview(self, scope: Scope, name: str, keep: Keep, days: int | None) -> Preview:
+        """What setting a rule (see `keep`) would take. Raises NotFound, Invalid."""
+        _check(name, keep, days)
+        held = self._holdings.of_brand(scope.brand)
+        with self._state.read() as tx:
+            rules = _rules(tx, scope.brand_id)
+        if name != EVERY_NAME and name not in held and name not in rules:
+            raise errors.event_kind_not_found(name)
+        if keep == "others":
+            days = rules.get(EVERY_NAME, Rule(EVERY_NAME)).days
+        if days is None:
+            return Preview(0, {}, None, None, None, None)
+        from_at = self._clock.now() + GRACE
+        last = last_due(days, from_at, scope.time_zone)
+        names = held.keys() - rules.keys() if name == EVERY_NAME else held.keys() & {name}
+        due = {one: {day: n for day, n in held[one].items() if day <= last} for one in names}
+        kinds = {one: sum(found.values()) for one, found in due.items() if found}
+        gone = sorted({day for found in due.values() for day in found})
+        return Preview(
+            sum(kinds.values()),
+            dict(sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))),
+            date.fromisoformat(gone[0]) if gone else None,
+            date.fromisoformat(gone[-1]) if gone else None,
+            date.fromisoformat(last) + timedelta(days=1),
+            from_at,
+        )
+
+    def set(self, tx: sa.Connection, scope: Scope, name: str, keep: Keep, days: int | None, by: str) -> None:
+        """Keep events of `name` (`*`: of every name without a rule) for ever, for `days` days, or as all others.
+
+        Raises Invalid.
+        """
+        _check(name, keep, days)
+        now = self._clock.now()
+        if keep == "others":
+            mine = sa.and_(retention.c.brand_id == scope.brand_id, retention.c.name == name)
+            if tx.execute(sa.delete(retention).where(mine)).rowcount:
+                # What the rule spared comes under the general one now, and has its day of grace too.
+                general = sa.and_(retention.c.brand_id == scope.brand_id, retention.c.name == EVERY_NAME)
+                tx.execute(sa.update(retention).where(general).values(set_by=by, set_at=now))
+            return
+        rule = {"brand_id": scope.brand_id, "name": name, "days": days, "set_by": by, "set_at": now}
         upsert(tx, retention, [rule], ["brand_id", "name"], ["days", "set_by", "set_at"])
 
-    # -------------------------------------------------------------------------------------------------- the work
-    def step(self) -> bool:
-        """Remove what is due from one file; whether there may be more."""
-        removals.settle(self._state, self._history, self._clock.now() - _ABANDONED)
-        due = self._due()
-        if not due:
-            return False
-        files = self._history.files(EVENTS)
-        there = {file.path for file in files}
-        self._clean = {path: searched for path, searched in self._clean.items() if path in there}
-        for file in files:
-            wanted = frozenset(one for one, last in due if file.day <= last)
-            if wanted and self._clean.get(file.path) != wanted and self._remove(file, wanted):
-                return True
-        return False
 
-    def _due(self) -> list[tuple[_Wanted, str]]:
-        """What is wanted, up to and with which day."""
-        now = self._clock.now()
-        with self._state.read() as tx:
-            rules = tx.execute(sa.select(retention.c.brand_id, retention.c.name, retention.c.days)).all()
-        own: dict[int, set[str]] = defaultdict(set)
-        for rule in rules:
-            own[rule.brand_id].add(rule.name)
-        found = []
-        for rule in rules:
-            brand = self._brand_of(rule.brand_id)
-            spared = tuple(sorted(own[rule.brand_id])) if rule.name == EVERY_NAME else ()
-            last = _before(now.astimezone(ZoneInfo(brand.time_zone)).date(), rule.days)
-            found.append((_Wanted(brand.key, rule.name, spared), last))
-        return found
-
-    def _remove(self, file: DataFile, wanted: frozenset[_Wanted]) -> bool:
-        """Take what is wanted out of the file; False when there was nothing, or the file is no longer there."""
-        path = self._history.root / EVENTS / file.path
-        try:
-            opened = pq.ParquetFile(path)
-            going = _going(opened.read(["brand", "name"]), wanted)
-            if not pc.any(going).as_py():
-                self._clean[file.path] = wanted
-                return False
-            rows = opened.read()
-        except FileNotFoundError:
-            return False
-        rows = rows.append_column("day", pa.repeat(file.day, rows.num_rows))
-        gone = per_hour(rows.filter(going).select(["source", "received_at"]))
-        number = removals.begin(self._state, file.day, gone, self._clock.now())
-        try:
-            left = rows.filter(pc.invert(going))
-            self._history.replace(EVENTS, [file], left, "DELETE", news=True, app=removals.app(number))
-        except CommitConflict:
-            removals.forget(self._state, number)
-        else:
-            removals.finish(self._state, number)
-        return True
+def _check(name: str, keep: Keep, days: int | None) -> None:
+    if keep == "others" and name == EVERY_NAME:
+        raise errors.retention_invalid(errors.RETENTION_GENERAL)
+    if (keep == "days") != (days is not None) or (days is not None and not 1 <= days <= LONGEST_DAYS):
+        raise errors.retention_invalid(errors.retention_days(LONGEST_DAYS))
 
 
-def _before(today: date, days: int) -> str:
-    """The last day that is more than `days` days before today."""
-    return (today - timedelta(days=days + 1)).isoformat()
+def _rules(tx: sa.Connection, brand_id: int) -> dict[str, Rule]:
+    found = tx.execute(sa.select(retention).where(retention.c.brand_id == brand_id))
+    return {row.name: Rule(row.name, row.days, row.set_by, row.set_at) for row in found}
 
 
-def _going(rows: pa.Table, wanted: frozenset[_Wanted]) -> pa.Array:
-    """Which rows are due."""
-    going = pa.repeat(False, rows.num_rows)
-    names = rows.column("name").combine_chunks()
-    brands = rows.column("brand").combine_chunks()
-    for one in wanted:
-        if one.name == EVERY_NAME:
-            mine = pc.invert(pc.is_in(names, pa.array(one.spared, pa.string())))
-        else:
-            mine = pc.equal(names, one.name)
-        going = pc.or_(going, pc.fill_null(pc.and_(pc.equal(brands, one.brand), mine), False))
-    return going
+def _last_removed(tx: sa.Connection, brand_id: int) -> dict[str, Any]:
+    """By name: the last day on which events were removed, how many, and when the last of them went."""
+    newest = (
+        sa.select(removed.c.name, sa.func.max(removed.c.day).label("day"))
+        .where(removed.c.brand_id == brand_id)
+        .group_by(removed.c.name)
+        .subquery()
+    )
+    found = tx.execute(
+        sa.select(removed.c.name, removed.c.day, removed.c.events, removed.c.last_at)
+        .join(newest, sa.and_(newest.c.name == removed.c.name, newest.c.day == removed.c.day))
+        .where(removed.c.brand_id == brand_id)
+    )
+    return {row.name: row for row in found}
+
+
+def _next(rule: Rule, first: str, time_zone: str) -> datetime | None:
+    """When the events of the day `first` go."""
+    if rule.days is None or rule.from_at is None:
+        return None
+    day = date.fromisoformat(first) + timedelta(days=rule.days + 1)
+    return max(datetime.combine(day, time(), ZoneInfo(time_zone)), rule.from_at)

@@ -232,25 +232,38 @@ replacement = sa.Table(
     sqlite_with_rowid=False,
 )
 
-# For how many days events of a name (`*`: of every other name) stay in history; a name without a rule stays for ever.
+# For how many days events of a name (`*`: of every other name) stay in history, null for ever; `*` without a row too.
 retention = sa.Table(
     "event_retention",
     metadata,
     sa.Column("brand_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("days", sa.Integer, nullable=False),
+    sa.Column("days", sa.Integer, nullable=True),
     sa.Column("set_by", sa.Text, nullable=False),
     sa.Column("set_at", Instant, nullable=False),
 )
 
-# What retention takes out of history, written before it does: `cells` lists source, hour of receipt and count.
+# What retention takes out of history, written before it does: `cells` lists source, hour of receipt and count, `kinds`
+# brand, name, day of the removal and count.
 removal = sa.Table(
     "event_removal",
     metadata,
     sa.Column("removal_id", BigId, primary_key=True, autoincrement=True),
     sa.Column("day", sa.Text, nullable=False),
     sa.Column("cells", sa.Text, nullable=False),
+    sa.Column("kinds", sa.Text, nullable=False, server_default="[]"),
     sa.Column("at", Instant, nullable=False),
     sa.Column("done", sa.Boolean, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# How many events of a name retention took out of history on a day, the brand's own.
+removed = sa.Table(
+    "event_removed",
+    metadata,
+    sa.Column("brand_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("last_at", Instant, nullable=False),
 )

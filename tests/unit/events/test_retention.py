@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,10 +13,11 @@ import sqlalchemy as sa
 from quanyu.events import removals
 from quanyu.events.contracts import EVENT_SCHEMA, FrameHeader
 from quanyu.events.reconcile import Reconciliation
-from quanyu.events.retention import EVERY_NAME, Retention
-from quanyu.events.tables import book, removal
+from quanyu.events.retention import EVERY_NAME, Keep, Preview, Retention
+from quanyu.events.retiring import Retiring
+from quanyu.events.tables import book, removal, retention
 from quanyu.kernel.clock import ManualClock, from_micros
-from quanyu.kernel.errors import Invalid
+from quanyu.kernel.errors import Invalid, NotFound
 from quanyu.storage import handover
 from quanyu.storage.delta_log import CommitConflict
 from quanyu.storage.history import History
@@ -34,7 +36,9 @@ class Shop:
         self.world, self.clock, self.state = world, clock, world.state
         self.history = History(world.folder / "history")
         self.history.declare("events", EVENT_SCHEMA)
-        self.retention = Retention(world.state, self.history, clock, lambda _: world.brand)
+        self.scope = world.brand.scope()
+        self.retention = Retention(world.state, self.history, clock)
+        self.retiring = Retiring(world.state, self.history, clock, lambda _: world.brand)
         self.recount = Reconciliation(world.state, self.history, clock, "ingest")
 
     def send(self, *events: tuple[str, float], source: str = "web") -> None:
@@ -60,14 +64,20 @@ class Shop:
             self.world.events.keep_keys(batch, number)
         handover.deliver(self.state, self.history, "ingest", "events")
 
-    def keep(self, **days: int | None) -> None:
+    def set(self, name: str, days: int | None, keep: Keep = "days") -> None:
         with self.state.write() as tx:
-            for name, count in days.items():
-                self.retention.keep(tx, self.world.brand.brand_id, name.replace("every", EVERY_NAME), count, "ann")
+            self.retention.set(tx, self.scope, name, keep, days, "ann")
+
+    def keep(self, **days: int | None) -> None:
+        """Rules (None: as all others) that were set long enough ago to be followed now."""
+        for name, count in days.items():
+            self.set(name.replace("every", EVERY_NAME), count, "days" if count else "others")
+        with self.state.write() as tx:
+            tx.execute(sa.update(retention).values(set_at=self.clock.now() - timedelta(days=1)))
 
     def follow(self) -> int:
         steps = 0
-        while self.retention.step():
+        while self.retiring.step():
             steps += 1
         return steps
 
@@ -127,7 +137,7 @@ def test_a_rule_for_every_kind_spares_those_with_their_own(shop: Shop) -> None:
     assert shop.there() == [], "without its own rule it falls under the general one"
     assert shop.removed() == 4
     assert shop.balanced()
-    assert [(rule.name, rule.days) for rule in shop.retention.rules(shop.world.brand.brand_id)] == [("*", 10)]
+    assert shop.retention.general(shop.scope).days == 10
 
 
 def test_what_was_removed_is_a_duplicate_when_it_is_sent_again_and_late_events_are_taken_too(shop: Shop) -> None:
@@ -155,7 +165,7 @@ def test_a_kill_between_history_and_the_books_is_made_up_for(shop: Shop, monkeyp
     finish = removals.finish
     monkeypatch.setattr(removals, "finish", die)
     with pytest.raises(Killed):
-        shop.retention.step()
+        shop.retiring.step()
     assert len(shop.there()) == 2
     assert shop.removed() == 0
     assert shop.balanced(), "the recount knows what is under way"
@@ -180,7 +190,7 @@ def test_a_kill_before_history_changed_bars_that_removal_and_a_new_one_is_made(
     shop.keep(seen=30)
     with monkeypatch.context() as patch, pytest.raises(Killed):
         patch.setattr(History, "replace", die)
-        shop.retention.step()
+        shop.retiring.step()
     with shop.state.read() as tx:
         left = tx.execute(sa.select(removal.c.removal_id)).scalar_one()
     shop.clock.advance(timedelta(minutes=11))
@@ -213,7 +223,102 @@ def test_a_merge_in_between_makes_the_removal_start_again(shop: Shop, monkeypatc
     assert shop.balanced()
 
 
+def test_a_kind_stays_for_ever_by_a_rule_of_its_own_whatever_holds_for_the_others(shop: Shop) -> None:
+    shop.send(("seen", 400), ("bought", 400))
+    shop.set("bought", None, "forever")
+    shop.keep(every=30)
+    shop.follow()
+    assert shop.there() == ["bought-400"]
+
+
+def test_a_rule_is_first_followed_a_day_after_it_was_set_and_can_be_taken_back_until_then(shop: Shop) -> None:
+    shop.send(("seen", 40), ("bought", 40))
+    shop.set("seen", 30)
+    shop.set("bought", 30)
+    shop.clock.advance(timedelta(hours=23))
+    assert shop.follow() == 0
+    shop.set("bought", None, "others")
+    shop.clock.advance(timedelta(hours=1))
+    shop.follow()
+    assert shop.there() == ["bought-40"]
+
+
+def test_a_kind_that_loses_its_own_rule_has_a_day_of_grace_too(shop: Shop) -> None:
+    shop.send(("seen", 40), ("bought", 40))
+    shop.keep(every=30, bought=365)
+    shop.set("bought", None, "others")
+    assert shop.follow() == 0
+    shop.clock.advance(timedelta(days=1))
+    shop.follow()
+    assert shop.there() == []
+
+
+def test_a_preview_says_what_is_then_removed(shop: Shop) -> None:
+    shop.send(("seen", 40), ("seen", 33), ("seen", 30), ("seen", 1), ("bought", 50), ("bought", 45), ("clicked", 35))
+    shop.set("bought", 48)
+    found = shop.retention.preview(shop.scope, "seen", "days", 29)
+    assert found == Preview(
+        3, {"seen": 3}, date(2026, 8, 12), date(2026, 8, 22), date(2026, 8, 24), shop.clock.now() + timedelta(days=1)
+    )
+    every = shop.retention.preview(shop.scope, "*", "days", 31)
+    assert (every.events, list(every.kinds.items())) == (3, [("seen", 2), ("clicked", 1)]), "bought has its own rule"
+    shop.set("*", 31)
+    assert shop.retention.preview(shop.scope, "bought", "others", None).kinds == {"bought": 2}
+    assert shop.retention.preview(shop.scope, "bought", "forever", None).events == 0
+    assert shop.retention.preview(shop.scope, "bought", "days", 365).events == 0
+    shop.clock.advance(timedelta(days=1))
+    before = len(shop.there())
+    shop.follow()
+    assert before - len(shop.there()) == every.events + 1, "and the one of bought's own rule"
+    assert shop.balanced()
+
+
+def test_what_was_removed_is_told_by_kind_and_day_once_whatever_is_repeated(shop: Shop) -> None:
+    shop.send(("seen", 40), ("seen", 39), ("seen", 32), ("bought", 40))
+    shop.keep(seen=31)
+    shop.follow()
+    (bought, seen) = shop.retention.kinds(shop.scope)
+    assert (bought.name, bought.own, bought.events, bought.removed, bought.next_at) == ("bought", None, 1, 0, None)
+    told = (seen.name, seen.events, seen.removed, seen.removed_on, seen.removed_at)
+    assert told == ("seen", 0, 3, date(2026, 9, 21), shop.clock.now())
+    for removal_id in (1, 2, 3):
+        removals.finish(shop.state, removal_id)
+    assert shop.retention.kinds(shop.scope)[1].removed == 3
+    shop.send(("seen", 31.5))
+    shop.clock.advance(timedelta(days=1))
+    shop.follow()
+    (seen,) = (kind for kind in shop.retention.kinds(shop.scope) if kind.name == "seen")
+    assert (seen.removed, seen.removed_on) == (1, date(2026, 9, 22)), "of the last day on which any went"
+
+
+def test_kinds_say_what_they_hold_and_when_the_next_go(shop: Shop) -> None:
+    shop.send(("seen", 40), ("seen", 1), ("bought", 10))
+    shop.send(("seen", 3))
+    shop.keep(every=100)
+    shop.set("bought", 5)
+    (seen, bought) = shop.retention.kinds(shop.scope)
+    assert (seen.name, seen.events, seen.begins_on, seen.ends_on) == ("seen", 3, date(2026, 8, 12), date(2026, 9, 20))
+    assert (seen.own, seen.holds.days) == (None, 100)
+    assert seen.next_at == datetime(2026, 11, 20, 16, tzinfo=UTC), "when the 101st day after it ends in Shanghai"
+    assert (bought.holds.days, bought.next_at) == (5, shop.clock.now() + timedelta(days=1)), "due, but for the grace"
+    other = replace(shop.scope, brand_id=99, brand="other")
+    assert shop.retention.kinds(other) == []
+
+
 def test_rules_are_checked(shop: Shop) -> None:
-    for days in (0, -1, 40_000):
+    shop.send(("seen", 1))
+    wrong: list[tuple[str, Keep, int | None]] = [
+        ("seen", "days", 0),
+        ("seen", "days", -1),
+        ("seen", "days", 40_000),
+        ("seen", "days", None),
+        ("seen", "forever", 3),
+        ("*", "others", None),
+    ]
+    for name, keep, days in wrong:
         with pytest.raises(Invalid):
-            shop.keep(seen=days)
+            shop.set(name, days, keep)
+        with pytest.raises(Invalid):
+            shop.retention.preview(shop.scope, name, keep, days)
+    with pytest.raises(NotFound):
+        shop.retention.preview(shop.scope, "nosuch", "days", 3)

@@ -1500,6 +1500,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How long each kind of event stays, and what history holds of it */
+        get: operations["list_retention"];
+        /** Say how long a kind of event stays */
+        put: operations["set_retention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/retention/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a rule would remove, before it is set */
+        get: operations["preview_retention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sends": {
         parameters: {
             query?: never;
@@ -4297,6 +4332,55 @@ export interface components {
             reentry?: components["schemas"]["Reentry"];
         };
         /**
+         * KindOut
+         * @description A kind of event: how long it stays, what history holds of it, when the next events go, what went last.
+         *
+         *     `days` is what holds, of the rule of its own or of all others (`keep`). A `next_at` in the past: they go now.
+         */
+        KindOut: {
+            /** Begins On */
+            begins_on: string | null;
+            /** Days */
+            days: number | null;
+            /** Ends On */
+            ends_on: string | null;
+            /** Event */
+            event: string;
+            /** Events */
+            events: number;
+            /**
+             * Keep
+             * @enum {string}
+             */
+            keep: "forever" | "days" | "others";
+            label: components["schemas"]["LabelOut"];
+            /** Next At */
+            next_at: string | null;
+            /** Removed */
+            removed: number;
+            /** Removed At */
+            removed_at: string | null;
+            /** Removed On */
+            removed_on: string | null;
+            /** Set At */
+            set_at: string | null;
+            /** Set By */
+            set_by: string | null;
+        };
+        /**
+         * KindPage
+         * @description The brand's kinds of events, most events first, and the rule of those without one of their own.
+         */
+        KindPage: {
+            /** Items */
+            items: components["schemas"]["KindOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            others: components["schemas"]["RuleOut"];
+            /** Total */
+            total?: number | null;
+        };
+        /**
          * KpiOut
          * @description A number, its definition, the period before, and how it opens; a percentage opens to its numerator.
          */
@@ -5570,6 +5654,17 @@ export interface components {
             rows: number;
         };
         /**
+         * RemovedKindOut
+         * @description How many events of a kind would go.
+         */
+        RemovedKindOut: {
+            /** Event */
+            event: string;
+            /** Events */
+            events: number;
+            label: components["schemas"]["LabelOut"];
+        };
+        /**
          * ReplayIn
          * @description What to replay instead of the raw text; nothing means the raw text as it is.
          */
@@ -5646,6 +5741,50 @@ export interface components {
             outcome: "accepted" | "rejected" | "resend";
         };
         /**
+         * RetentionIn
+         * @description For how long events stay: for ever, for `days` days, or as all others. `confirm` lets events be removed.
+         */
+        RetentionIn: {
+            /**
+             * Confirm
+             * @default false
+             */
+            confirm: boolean;
+            /**
+             * Days
+             * @description With `keep` = days
+             */
+            days?: number | null;
+            /**
+             * Event
+             * @description Its name; * for all without a rule
+             */
+            event: string;
+            /**
+             * Keep
+             * @enum {string}
+             */
+            keep: "forever" | "days" | "others";
+        };
+        /**
+         * RetentionPreviewOut
+         * @description What a rule would take when it is first carried out, at `from_at`: everything before the day `before_on`.
+         */
+        RetentionPreviewOut: {
+            /** Before On */
+            before_on: string | null;
+            /** Begins On */
+            begins_on: string | null;
+            /** Ends On */
+            ends_on: string | null;
+            /** Events */
+            events: number;
+            /** From At */
+            from_at: string | null;
+            /** Kinds */
+            kinds: components["schemas"]["RemovedKindOut"][];
+        };
+        /**
          * RevealIn
          * @description What to show in clear (one of the two), and why.
          */
@@ -5698,6 +5837,20 @@ export interface components {
              * @description In the caller's language
              */
             message: string;
+        };
+        /**
+         * RuleOut
+         * @description For how many days events stay (null: for ever), since when, and when that is first carried out.
+         */
+        RuleOut: {
+            /** Days */
+            days: number | null;
+            /** From At */
+            from_at: string | null;
+            /** Set At */
+            set_at: string | null;
+            /** Set By */
+            set_by: string | null;
         };
         /**
          * SendDetail
@@ -10244,6 +10397,108 @@ export interface operations {
             };
         };
     };
+    list_retention: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KindPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    set_retention: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetentionIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    preview_retention: {
+        parameters: {
+            query: {
+                /** @description A kind, or * for all without a rule */
+                event: string;
+                keep?: "forever" | "days" | "others";
+                days?: number | null;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionPreviewOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     list_sends: {
         parameters: {
             query?: {
@@ -11011,6 +11266,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -11105,6 +11374,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -11166,6 +11449,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11257,6 +11554,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -11315,6 +11626,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11394,6 +11719,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11532,6 +11871,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -11617,6 +11970,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11729,6 +12096,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -11823,6 +12204,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11971,6 +12366,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -12057,6 +12466,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12161,6 +12584,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -12255,6 +12692,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -12340,6 +12791,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12452,6 +12917,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -12548,6 +13027,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -12635,6 +13128,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12774,6 +13281,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -12861,6 +13382,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12965,6 +13500,20 @@ export interface operations {
                     };
                 };
             };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
             /** @description The log cannot be written now; send again */
             503: {
                 headers: {
@@ -13051,6 +13600,20 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        code: string;
+                        message: string;
+                    };
+                };
+            };
+            /** @description This source floods and its backlog is full; send again */
+            429: {
+                headers: {
+                    /** @description Seconds */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {

@@ -49,12 +49,13 @@ def _protocol(frame: Frame) -> str:
 def _rows(frame: Frame, origin: Origin) -> Iterator[tuple[int, str, bytes]]:
     """Place in the frame, event id and raw bytes of each event that could be read."""
     if frame.header.protocol == native.TABLE_PROTOCOL:
-        table, _ = native.read_table(frame, origin)
+        table, refused = native.read_table(frame, origin)
         offered = table.select([name for name in native.OFFERED if name in table.column_names])
-        # Behind the places of rows that were refused while reading: an item's id is made from its place.
-        for index, row in enumerate(offered.to_pylist()):
+        before = {row.index for row in refused}  # while reading: the others keep their places in the frame
+        places = (place for place in range(table.num_rows + len(before)) if place not in before)
+        for index, row in zip(places, offered.to_pylist(), strict=True):
             raw = json.dumps(native._as_native(row), ensure_ascii=False).encode()  # noqa: SLF001
-            yield frame.header.events + index, row["event_id"], raw
+            yield index, row["event_id"], raw
         return
     elements: list[bytes] | None = None
     try:

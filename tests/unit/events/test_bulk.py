@@ -11,6 +11,8 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from quanyu.access.contracts import system_caller
+from quanyu.events.plan import load
 from quanyu.events.streams import Arrow
 from quanyu.kernel.errors import QuanyuError
 from tests.unit.events.conftest import KEY, Server, World
@@ -276,6 +278,30 @@ def test_rows_are_numbered_through_all_batches(world: World, http: httpx.Client)
     assert post(http, stream(*given), **ARROW).json()["accepted"] == 10
     assert world.drain().table.num_rows == 9
     assert held(world) == [("name_missing", "name", "row 8")]
+
+
+def test_rows_that_the_plan_refuses_have_their_numbers_too(world: World, http: httpx.Client) -> None:
+    plan = "{enforce: true, events: {order_paid: {rule: quarantine, properties: {total: {required: true}}}}}"
+    with world.state.write() as tx:
+        world.events.plans.publish(tx, system_caller(world.brand.scope()), load(plan), "", after=None)
+    whole, bare = '{"total":1}', "{}"
+    given = [
+        table(event_id=["a1", "a2"], properties=[whole, bare]),  # a2 is a view
+        table(event_id=["b1", "b2"], name=["", "order_paid"], properties=[whole, bare]),
+        table(event_id=["c1", "c2"], properties=[bare, whole]),
+    ]
+    assert post(http, stream(*given), **ARROW).json()["accepted"] == 6
+    assert world.drain().table.column("event_id").to_pylist() == ["a1", "a2", "c2"]
+    missing = ("missing_property", "properties.total")
+    assert held(world) == [(*missing, "row 4"), (*missing, "row 5"), ("name_missing", "name", "row 3")]
+    items, _ = world.events.list_quarantine(world.brand.scope())
+    raws = {item.detail.partition(":")[0]: world.events.read_quarantined(world.brand.scope(), item.quarantine_id)[1]
+            for item in items}  # fmt: skip
+    assert {row: json.loads(raw)["event_id"] for row, raw in raws.items()} == {
+        "row 3": "b1",
+        "row 4": "b2",
+        "row 5": "c1",
+    }
 
 
 def swollen() -> pa.Table:

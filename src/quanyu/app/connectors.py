@@ -15,7 +15,7 @@ from quanyu.plugins.connectors.complete_journey.connector import (
     DataMissing,
     FileUnreadable,
 )
-from quanyu.plugins.connectors.complete_journey.made import MadeTouchpoints
+from quanyu.plugins.connectors.complete_journey.made import Customer, MadeTouchpoints
 
 APP_ID, CORP_ID = made.APP_ID, made.CORP_ID
 
@@ -26,6 +26,7 @@ __all__ = [
     "LAST_DAY",
     "TIME_ZONE",
     "CompleteJourney",
+    "Customer",
     "MadeTouchpoints",
     "complete_journey",
 ]

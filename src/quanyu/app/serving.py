@@ -21,7 +21,6 @@ from quanyu.audiences.routes import router as audiences_router
 from quanyu.commerce.routes import router as commerce_router
 from quanyu.consent.routes import router as consent_router
 from quanyu.events.contracts import Backlog
-from quanyu.events.plan_learning import Learning
 from quanyu.events.routes import router as events_router
 from quanyu.events.routes_plan import router as plan_router
 from quanyu.events.routes_quality import router as quality_router
@@ -131,7 +130,7 @@ def _routers(product: Product, demo: bool) -> list[APIRouter]:
         quarantine_router(product.events, guard, audit, product.state),
         quality_router(product.quality, guard, audit, product.state, product.clock),
         retention_router(product.retention, guard, audit, product.state),
-        plan_router(product.events.plans, Learning(product.state, product.clock), guard, audit, product.state),
+        plan_router(product.events.plans, product.events.learning, guard, audit, product.state),
         system_router(guard, settings, __version__, lambda: _condition(product)),
     ]
 

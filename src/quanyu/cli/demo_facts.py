@@ -45,6 +45,7 @@ class Facts:
     callback_token: str
     callback_aes_key: str
     write_key: str
+    kiosk_key: str
     api_key: str
     prepared: bool = False
 
@@ -75,6 +76,7 @@ def new_facts(language: Language, shift_weeks: int, connection: str) -> Facts:
         # 43 characters that decode, with the "=" that WeCom leaves out, to 32 bytes.
         callback_aes_key=base64.b64encode(secrets.token_bytes(32)).decode().rstrip("="),
         write_key=f"wk_{secrets.token_hex(24)}",
+        kiosk_key=f"wk_{secrets.token_hex(24)}",
         api_key=f"qk_{secrets.token_hex(24)}",
     )
 

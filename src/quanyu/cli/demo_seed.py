@@ -33,9 +33,13 @@ from quanyu.cli.demo_facts import (
     read_login,
     write_private,
 )
+from quanyu.cli.demo_kiosk import PutBackClock, send_week
+from quanyu.cli.demo_members import SOURCE as MEMBER_FILE
+from quanyu.cli.demo_members import import_members
+from quanyu.cli.demo_plan import KIOSK, publish_plan
 from quanyu.cli.demo_plays import publish_plays
 from quanyu.cli.demo_tags import put_tags
-from quanyu.cli.load import take_in
+from quanyu.cli.load import process, take_in
 from quanyu.kernel.label import Label
 from quanyu.kernel.settings import Settings
 from quanyu.storage import migrate
@@ -60,7 +64,8 @@ def weeks_to_recent(today: date) -> int:
 
 def seed(settings: Settings, language: Language, out: Console) -> tuple[Login, Facts]:
     """Prepare everything, with content in `language`; safe to repeat after being killed half-way."""
-    product = compose(settings)
+    clock = PutBackClock()
+    product = compose(settings, clock=clock)
     try:
         out.print("准备数据库 · preparing the stores …")
         migrate.upgrade(product.state)
@@ -86,6 +91,8 @@ def seed(settings: Settings, language: Language, out: Console) -> tuple[Login, F
         take_in(product, brand.scope(), connector.feeds(), out)
         take_in(product, brand.scope(), made.feeds(), out)
         _world(product, connector, made, facts.language)
+        out.print("埋点方案、自助屏与会员导入 · the tracking plan, the kiosks and an import of members …")
+        _data_to_govern(product, caller, clock, made, facts, out)
         out.print("发布标签、人群与旅程 · publishing tags, audiences and journeys …")
         put_tags(product, caller)
         publish_plays(product, caller, facts.connection)
@@ -94,6 +101,20 @@ def seed(settings: Settings, language: Language, out: Console) -> tuple[Login, F
         return login, facts
     finally:
         product.close()
+
+
+def _data_to_govern(
+    product: Product, caller: Caller, clock: PutBackClock, made: MadeTouchpoints, facts: Facts, out: Console
+) -> None:
+    """A plan in force, a source that breaks it, an import with bad rows; then the worker looks at the data again."""
+    customers = made.customers()
+    publish_plan(product, caller)
+    members = [str(customer.household_id) for customer in customers]
+    send_week(product, clock, caller.scope, facts.kiosk_key, members, facts.language)
+    import_members(product, caller, customers)
+    process(product, {KIOSK, f"{BRAND}.{MEMBER_FILE}"}, lambda _: None, out)
+    with product.state.write() as tx:
+        product.quality.ask(tx, caller.scope.brand_id)
 
 
 def _users(product: Product, language: Language) -> Login:

@@ -70,7 +70,7 @@ def take_in(product: Product, scope: Scope, feeds: Iterable[Feed], out: Console,
             if feed.source:
                 sources.add(feed.source.key)
         task = bar.add_task("识别与入库 · Resolving and storing", total=events)
-        _process(product, sources, functools.partial(bar.advance, task), out, patience)
+        process(product, sources, functools.partial(bar.advance, task), out, patience)
         bar.update(task, completed=events)
     after = _stored(product, scope)
     return sum(after[source] - before.get(source, 0) for source in sources)
@@ -104,8 +104,12 @@ def _read(product: Product, scope: Scope, feed: Feed, advance: Callable[[float],
     return events
 
 
-def _process(
-    product: Product, sources: set[str], advance: Callable[[float], None], out: Console, patience: float
+def process(
+    product: Product,
+    sources: set[str],
+    advance: Callable[[float], None],
+    out: Console,
+    patience: float = _PATIENCE,
 ) -> None:
     """Empty the log, or wait until the worker whose turn it is has stored what `sources` sent."""
     batches, waiting, moved_at = pipeline(product), None, time.monotonic()

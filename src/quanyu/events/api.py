@@ -31,6 +31,7 @@ from quanyu.events.plan import dump as dump_plan
 from quanyu.events.plan import load as load_plan
 from quanyu.events.plan_diff import Change as PlanChange
 from quanyu.events.plan_diff import diff as diff_plans
+from quanyu.events.plan_learning import Learning
 from quanyu.events.plans import Plans, note_violations
 from quanyu.events.protocols import native, refused_rows, sensors
 from quanyu.events.quarantine import Chosen, Held
@@ -106,6 +107,7 @@ class Events:
         self.plans = Plans(
             state, clock, vault.index_many, lambda frames, rows: refuse(frames, self._origin, rows), self._own
         )
+        self.learning = Learning(state, clock)
         self.replays = Replays(state, vault, clock, ids, self.decode, self._stored_keys, lambda: self.log)
 
     # -------------------------------------------------------------------------------------------------- the log

@@ -21,7 +21,7 @@ from quanyu.access.api import Brand
 from quanyu.access.contracts import Scope
 from quanyu.events import errors, quarantine
 from quanyu.events.observing import Lateness, Observer
-from quanyu.events.quality_rules import HOURS, RULES, Facts, Finding, Series
+from quanyu.events.quality_rules import HOURS, REGULAR_DAYS, RULES, Facts, Finding, Series
 from quanyu.events.quality_words import advice, sentence
 from quanyu.events.quarantine import Chosen
 from quanyu.events.reconcile import Reconciliation
@@ -207,6 +207,7 @@ class Quality:
             _since(tx, brand_id, now - _DAY, "accepted"),
             self._reconciliation.wrong(brand_id),
             frozenset(row.source for row in sources if row.kind in OWN),
+            _loaded(tx, brand_id),
         )
 
 
@@ -262,6 +263,18 @@ def _since(tx: sa.Connection, brand_id: int, since: datetime, column: str) -> di
         .group_by(book.c.source)
     )
     return {row.source: int(row.events) for row in rows}
+
+
+def _loaded(tx: sa.Connection, brand_id: int) -> frozenset[str]:
+    """The sources whose every event came in on a day or two."""
+    day = sa.type_coerce(book.c.hour_at, sa.BigInteger) // (24 * HOUR_MICROS)
+    found = tx.execute(
+        sa.select(book.c.source)
+        .where(book.c.source.in_(_of_brand(brand_id)), book.c.accepted > 0)
+        .group_by(book.c.source)
+        .having(sa.func.count(day.distinct()) < REGULAR_DAYS)
+    )
+    return frozenset(found.scalars())
 
 
 def _of_brand(brand_id: int) -> sa.Select[Any]:

@@ -25,6 +25,7 @@ _DAY = 24
 _LATEST = timedelta(hours=48)
 _NEW = timedelta(days=7)
 _GONE = timedelta(hours=48)
+REGULAR_DAYS = 3  # a source that sent on fewer days than these sends nothing regularly
 _WITHOUT_PEOPLE = frozenset({"item_updated", "item_removed"})
 
 
@@ -62,6 +63,7 @@ class Facts:
     accepted: Mapping[str, int]
     wrong_books: Sequence[Any]
     own: frozenset[str] = frozenset()  # where the product itself records: as bursty as its campaigns, never judged
+    loaded: frozenset[str] = frozenset()  # all came on a day or two: its history was loaded, nothing more is awaited
 
     def of_source(self, source: str) -> npt.NDArray[np.int64]:
         """All events of a source by hour."""
@@ -81,7 +83,7 @@ def stale_sources(facts: Facts) -> Iterator[Finding]:
     """A source that sends regularly has been silent for longer than it ever is."""
     for source, last in facts.last_at.items():
         active = np.flatnonzero(facts.of_source(source)[: HOURS - 1])
-        if source in facts.own or last is None or len(active) < 3 * _DAY:
+        if source in facts.own | facts.loaded or last is None or len(active) < 3 * _DAY:
             continue
         longest = int(np.quantile(np.diff(active), 0.995)) if len(active) > 1 else 1
         usual = max(1, longest)
@@ -96,7 +98,7 @@ def stale_sources(facts: Facts) -> Iterator[Finding]:
 def unusual_volume(facts: Facts) -> Iterator[Finding]:
     """Far more or far fewer events than at this hour of the week usually, in the last complete day."""
     for (source, name), series in facts.series.items():
-        if source in facts.own:
+        if source in facts.own | facts.loaded:
             continue
         end = HOURS - 1 - min(facts.late.get(source, 0), int(_LATEST.total_seconds() // 3600))
         found = _unusual(series.events, end)
@@ -199,7 +201,9 @@ def drift(facts: Facts) -> Iterator[Finding]:
 
 def _is_gone(facts: Facts, source: str, name: str, row: Any) -> bool:
     series = facts.series.get((source, name))
-    if series is None or facts.now - row.last_at < _GONE + timedelta(hours=facts.late.get(source, 0)):
+    if series is None or source in facts.loaded:
+        return False
+    if facts.now - row.last_at < _GONE + timedelta(hours=facts.late.get(source, 0)):
         return False
     days = series.events[: HOURS // _DAY * _DAY].reshape(-1, _DAY).sum(axis=1)
     return int((days[-16:-2] > 0).sum()) >= 10

@@ -55,6 +55,7 @@ TRAIT_LABELS: Mapping[str, Label] = {
     "level": Label("会员等级", "Member level"),
     "member_level": Label("会员等级", "Member level"),
     "points": Label("积分", "Points"),
+    "joined_at": Label("入会时间", "Joined"),
     "income": Label("收入", "Income"),
     "income_band": Label("收入段", "Income band"),
     "household_size": Label("家庭人数", "Household size"),

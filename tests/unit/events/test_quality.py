@@ -18,8 +18,8 @@ from quanyu.events.plan_learning import Learning
 from quanyu.events.quality import Problem, Quality
 from quanyu.events.quality_words import KINDS
 from quanyu.events.reconcile import Reconciliation
+from quanyu.events.tables import book, violation
 from quanyu.events.tables import source as source_table
-from quanyu.events.tables import violation
 from quanyu.kernel.clock import ManualClock, micros
 from quanyu.kernel.errors import NotFound
 from quanyu.kernel.label import Label
@@ -125,6 +125,26 @@ def test_a_silent_event_and_a_silent_source_are_found_and_forgotten_when_they_ar
     brand.add("order_paid", range(30), 20, {"total": 5, "way": "scan"})
     brand.add("product_viewed", range(30), 40, {"sku": "a"})
     assert brand.found() == []
+
+
+def test_a_history_that_was_loaded_at_once_is_not_missed_afterwards(brand: Brand) -> None:
+    brand.usual(until=80)
+    with brand.world.state.write() as tx:
+        tx.execute(sa.update(source_table).values(last_event_at=NOW - 80 * HOUR))
+        # A part of it on one day, the rest on the next; a day of nothing but its replay counts for nothing.
+        for days, accepted in ((5, 7_000), (4, 9_000), (3, 0)):
+            tx.execute(sa.insert(book).values(source="web", hour_at=NOW - days * 24 * HOUR, accepted=accepted))
+    assert brand.found() == []
+    assert brand.found() == [], "nor later, when the look goes back a few days only"
+    with brand.world.state.write() as tx:
+        tx.execute(sa.insert(book).values(source="web", hour_at=NOW - 6 * 24 * HOUR, accepted=1))
+    assert brand.found() == [
+        ("gone_event", "order_paid", ""),
+        ("gone_event", "product_viewed", ""),
+        ("stale_source", "", ""),
+        ("volume_drop", "order_paid", ""),
+        ("volume_drop", "product_viewed", ""),
+    ]
 
 
 def test_a_spike_is_told_from_a_regular_peak(brand: Brand) -> None:

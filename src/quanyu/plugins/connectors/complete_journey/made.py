@@ -74,9 +74,15 @@ class MadeTouchpoints:
         self._journey = journey
         self._seed = seed
         self._levels = _LEVELS_EN if language == "en" else _LEVELS_ZH
+        self._customers: list[Customer] | None = None
 
     def customers(self) -> list[Customer]:
         """Every household as a customer; the same list for the same seed."""
+        if self._customers is None:
+            self._customers = self._made_customers()
+        return self._customers
+
+    def _made_customers(self) -> list[Customer]:
         random = np.random.default_rng([self._seed, 1])
         homes = self._journey.home_stores()
         numbers = random.permutation(90_000_000)[: homes.num_rows] + 10_000_000

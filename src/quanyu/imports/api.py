@@ -31,7 +31,7 @@ from quanyu.storage.vault import Vault
 
 __all__ = ["Connection", "Imports", "dump", "parse", "ready"]
 
-_KEPT = timedelta(days=7)  # an uploaded file holds people's data: no longer than it is needed
+_KEPT = timedelta(days=1)  # of a file that is not imported; of one that is, until it was
 _LEASE = timedelta(seconds=30)
 
 
@@ -69,13 +69,13 @@ class Imports:
 
     # ---------------------------------------------------------------------------------------------------- files
     async def take_file(self, caller: Caller, name: str, chunks: AsyncIterator[bytes]) -> KeptFile:
-        """Keep an uploaded file, sealed, for a week. Raises TooLarge."""
+        """Keep an uploaded file, sealed, until it was imported. Raises TooLarge."""
         cipher = self.vault.cipher(caller.scope.brand_id, "seal")
         stored_as, size = await self.files.take(cipher, chunks)
         return self._remember(caller, name, stored_as, size)
 
     def keep_file(self, caller: Caller, name: str, data: bytes) -> KeptFile:
-        """Keep bytes that are at hand as a file, sealed, for a week. Raises TooLarge."""
+        """Keep bytes that are at hand as a file, sealed, until it was imported. Raises TooLarge."""
         stored_as = self.files.keep(self.vault.cipher(caller.scope.brand_id, "seal"), data)
         return self._remember(caller, name, stored_as, len(data))
 

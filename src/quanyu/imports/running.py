@@ -7,6 +7,7 @@ killed job goes on behind its last piece. The file is read and mapped again afte
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -31,6 +32,7 @@ from quanyu.storage.vault import Vault
 
 PIECE = 10_000
 _MOST_WAITING = 100_000
+_ABANDONED = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Runner:
         self._lease = lease
         self._piece = piece
         self._at_hand: tuple[str, SavedMapping, Made] | None = None
+        self._swept = False
 
     def step(self) -> bool:
         """One piece of the first open job; whether there was anything to do."""
@@ -87,9 +90,11 @@ class Runner:
             return False  # what was recorded has to become history first: a file must not fill the disk twice
         with self._state.read() as tx:
             job = saved.next_job(tx)
-        if job is None:
+        if job is None or self._at_hand is None or self._at_hand[0] != job.job_id:
             self._at_hand = None
-            return self._forget_files()
+            self._forget_files()  # an import has ended: its file goes before the next begins
+        if job is None:
+            return False
         try:
             saved_mapping, made = self._load(job)
             with self._state.write() as tx:
@@ -148,15 +153,19 @@ class Runner:
             saved.end_job(tx, job.job_id, "failed", self._clock.now(), problem)
         self._at_hand = None
 
-    def _forget_files(self) -> bool:
+    def _forget_files(self) -> None:
+        now = self._clock.now()
         with self._state.read() as tx:
-            expired = saved.expired_files(tx, self._clock.now())
+            expired = saved.expired_files(tx, now)
+            known = None if self._swept else saved.stored_names(tx)
+        if known is not None:
+            self._files.sweep(known, now - _ABANDONED)
+            self._swept = True
         for _, stored_as in expired:
             self._files.forget(stored_as)
         if expired:
             with self._state.write() as tx:
                 saved.forget_files(tx, [file_id for file_id, _ in expired])
-        return bool(expired)
 
 
 def begin(tx: sa.Connection, events: Events, job: Job, made: Made) -> None:

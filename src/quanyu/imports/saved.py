@@ -107,6 +107,11 @@ def add_file(tx: sa.Connection, brand_id: int, kept: KeptFile, by: str) -> None:
     )
 
 
+def stored_names(tx: sa.Connection) -> set[str]:
+    """What every remembered file is stored as."""
+    return set(tx.execute(sa.select(tables.file.c.stored_as)).scalars())
+
+
 def find_file(tx: sa.Connection, brand_id: int, file_id: str) -> KeptFile:
     """An uploaded file of the brand. Raises NotFound."""
     row = tx.execute(
@@ -123,7 +128,7 @@ def expired_files(tx: sa.Connection, now: datetime) -> list[tuple[str, str]]:
         tables.job.c.status.in_(OPEN), tables.job.c.file_id == tables.file.c.file_id
     )
     found = tx.execute(
-        sa.select(tables.file.c.file_id, tables.file.c.stored_as).where(tables.file.c.until < now, ~needed.exists())
+        sa.select(tables.file.c.file_id, tables.file.c.stored_as).where(tables.file.c.until <= now, ~needed.exists())
     )
     return [(row[0], row[1]) for row in found]
 
@@ -149,7 +154,10 @@ def change_job(tx: sa.Connection, job_id: str, **values: Any) -> None:
 
 
 def end_job(tx: sa.Connection, job_id: str, status: str, at: datetime, problem: Label | None = None) -> bool:
-    """End a job that is open; whether it was."""
+    """End a job that is open; whether it was.
+
+    Its file is not needed any more when every row of it was taken, or when it can be fetched again from where it lies.
+    """
     ended = tx.execute(
         sa.update(tables.job)
         .where(tables.job.c.job_id == job_id, tables.job.c.status.in_(OPEN))
@@ -158,8 +166,11 @@ def end_job(tx: sa.Connection, job_id: str, status: str, at: datetime, problem: 
             ended_at=at,
             problem=json.dumps(problem.as_dict(), ensure_ascii=False) if problem else None,
         )
-    )
-    return ended.rowcount == 1
+        .returning(tables.job.c.file_id, tables.job.c.connection_id, tables.job.c.bad)
+    ).one_or_none()
+    if ended is not None and ((status == "done" and not ended.bad) or ended.connection_id is not None):
+        tx.execute(sa.update(tables.file).where(tables.file.c.file_id == ended.file_id).values(until=at))
+    return ended is not None
 
 
 def find_job(tx: sa.Connection, brand_id: int, job_id: str) -> Job:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -80,6 +82,13 @@ class SealedFiles:
     def forget(self, name: str) -> None:
         """Delete a kept file."""
         (self._folder / name).unlink(missing_ok=True)
+
+    def sweep(self, known: Collection[str], before: datetime) -> None:
+        """Delete what a killed process left: drafts and files that nobody knows, untouched since `before`."""
+        for path in self._folder.glob("*") if self._folder.is_dir() else ():
+            with suppress(FileNotFoundError):
+                if path.name not in known and path.stat().st_mtime < before.timestamp():
+                    path.unlink()
 
     @staticmethod
     def _pieces(cipher: AESGCM, path: Path) -> Iterator[bytes]:

@@ -80,6 +80,8 @@ export function Wizard() {
   if (!file) return <DropZone take={take} busy={actions.upload.isPending} />;
   const columns = found?.columns ?? [];
   const missing = lacking(mapping);
+  // The server keeps a file of which something was not taken: by another mapping the rest of it may be.
+  const mendable = job !== undefined && !RUNNING.includes(job.status) && (job.status !== "done" || job.bad > 0);
   const target = mapping["target"] as Target;
   const read = (mapping["read"] ?? {}) as { sheet?: string; header_row?: number };
   return (
@@ -136,7 +138,7 @@ export function Wizard() {
         <Card title={t("preview")}>
           <PreviewTable preview={preview} />
           <div className="row">
-            <Button type="primary" data-testid="run-import" disabled={!preview.events || jobId !== null} loading={actions.save.isPending || actions.start.isPending} onClick={run}>
+            <Button type="primary" data-testid="run-import" disabled={!preview.events || (jobId !== null && !mendable)} loading={actions.save.isPending || actions.start.isPending} onClick={run}>
               {t("run", { n: integer(preview.events) })}
             </Button>
             {preview.bad ? <span className="warn">{t("badStay", { n: integer(preview.bad) })}</span> : null}

@@ -1,9 +1,13 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { get, post, type Page } from "@/shared/api";
+import { get, post, put, type Page } from "@/shared/api";
 import type { Schemas } from "@/shared/schema";
 
 export type Problem = Schemas["ProblemOut"];
 export type Health = Schemas["SourceHealthOut"];
+export type Kind = Schemas["KindOut"];
+export type Rule = Pick<Schemas["RetentionIn"], "event" | "keep" | "days">;
+/** The name of the rule for every kind without one of its own. */
+export const OTHERS = "*";
 
 export function useProblems(brand: string, muted: boolean) {
   return useQuery({ queryKey: ["quality", brand, "problems", muted], queryFn: ({ signal }) => get<Schemas["ProblemPage"]>("/quality/problems", { muted }, signal), refetchInterval: 15_000 });
@@ -20,6 +24,25 @@ export function useQualityActions() {
     mute: useMutation({ mutationFn: (given: { id: string; days: number }) => post(`/quality/problems/${given.id}/mute`, { days: given.days }), onSuccess: done }),
     check: useMutation({ mutationFn: () => post("/quality/check"), onSuccess: done }),
   };
+}
+
+export function useRetention(brand: string) {
+  return useQuery({ queryKey: ["retention", brand], queryFn: ({ signal }) => get<Schemas["KindPage"]>("/retention", undefined, signal) });
+}
+
+/** What a rule would remove; not asked while the rule is not whole. */
+export function useRetentionPreview(brand: string, rule: Rule) {
+  return useQuery({
+    queryKey: ["retention", brand, "preview", rule],
+    queryFn: ({ signal }) => get<Schemas["RetentionPreviewOut"]>("/retention/preview", { ...rule }, signal),
+    enabled: rule.keep !== "days" || !!rule.days,
+    gcTime: 0,
+  });
+}
+
+export function useSetRetention() {
+  const queries = useQueryClient();
+  return useMutation({ mutationFn: (rule: Rule & { confirm: boolean }) => put("/retention", rule), onSuccess: () => void queries.invalidateQueries({ queryKey: ["retention"] }) });
 }
 
 /** Where the events of a problem are. */

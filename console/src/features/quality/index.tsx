@@ -1,14 +1,16 @@
-// Data quality (数据治理): what is wrong in plain words with what to do, and every source at a glance.
+// Data quality (数据治理): what is wrong in plain words with what to do, every source at a glance, how long events stay.
 import { App, Button, Dropdown, Segmented } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { addressOf, useHealth, useProblems, useQualityActions, type Health, type Problem } from "@/features/quality/api";
 import { say } from "@/shared/api";
+import { Retention } from "@/features/quality/retention";
 import { ago, at, integer, percent } from "@/shared/format";
 import { Pill, type Tone } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Table } from "@/shared/table";
+import { Parts } from "@/shared/tabs";
 import { Card, Empty, Loaded, Page, sentenceOf } from "@/shared/ui";
 import "./quality.css";
 
@@ -35,25 +37,37 @@ export default function QualityPage() {
         ) : null
       }
     >
-      <div className="grid">
-        <Card
-          title={t("problems")}
-          extra={<Segmented size="small" aria-label={t("problems")} value={muted ? "muted" : "open"} onChange={(value) => setMuted(value === "muted")} options={["open", "muted"].map((value) => ({ value, label: t(value) }))} />}
-        >
-          <Loaded query={problems} rows={6}>
-            {(data) =>
-              data.items.length ? (
-                <ul className="problems" data-testid="problems">
-                  {data.items.map((problem) => <Row key={problem.problem_id} problem={problem} />)}
-                </ul>
-              ) : (
-                <Empty title={muted ? t("noneMuted") : t(checked ? "none" : "unchecked")} hint={muted ? undefined : t(checked ? "noneHint" : "uncheckedHint")} />
-              )
-            }
-          </Loaded>
-        </Card>
-        <Sources />
-      </div>
+      <Parts
+        label={t("title")}
+        parts={[
+          {
+            key: "problems",
+            label: t("health"),
+            content: (
+              <div className="grid">
+                <Card
+                  title={t("problems")}
+                  extra={<Segmented size="small" aria-label={t("problems")} value={muted ? "muted" : "open"} onChange={(value) => setMuted(value === "muted")} options={["open", "muted"].map((value) => ({ value, label: t(value) }))} />}
+                >
+                  <Loaded query={problems} rows={6}>
+                    {(data) =>
+                      data.items.length ? (
+                        <ul className="problems" data-testid="problems">
+                          {data.items.map((problem) => <Row key={problem.problem_id} problem={problem} />)}
+                        </ul>
+                      ) : (
+                        <Empty title={muted ? t("noneMuted") : t(checked ? "none" : "unchecked")} hint={muted ? undefined : t(checked ? "noneHint" : "uncheckedHint")} />
+                      )
+                    }
+                  </Loaded>
+                </Card>
+                <Sources />
+              </div>
+            ),
+          },
+          { key: "retention", label: t("retention.title"), content: <Retention /> },
+        ]}
+      />
     </Page>
   );
 }

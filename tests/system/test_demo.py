@@ -20,10 +20,11 @@ pytestmark = pytest.mark.slow
 LIVE = ("entered", "waiting", "sent", "delivered", "read", "redeemed", "converted")
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A demonstration in English that has said `ready`: its folder and address."""
-    folder, port, log = tmp_path / "demo", free_port(), tmp_path / "demo.log"
+    around = tmp_path_factory.mktemp("demo")
+    folder, port, log = around / "demo", free_port(), around / "demo.log"
     command = ["demo", "--data-dir", str(folder), "--port", str(port), "--language", "en"]
     with log.open("wb") as target:
         process = subprocess.Popen(
@@ -45,6 +46,14 @@ def demo(tmp_path: Path) -> Iterator[tuple[Path, str]]:
         process.wait(60)
 
 
+def owner_of(folder: Path, base: str) -> tuple[Api, dict[str, Any]]:
+    """The owner, signed in, and the file that said how."""
+    login = json.loads((folder / "demo-login.json").read_text(encoding="utf-8"))
+    owner = Api(base, language="en")
+    owner.sign_in(login["username"], login["password"])
+    return owner, login
+
+
 def numbers(api: Api, journey: str) -> dict[str, Any]:
     """The sums over a journey's nodes, and what stopped sends."""
     found = api.get(f"/journeys/{journey}/report")
@@ -55,9 +64,7 @@ def numbers(api: Api, journey: str) -> dict[str, Any]:
 
 def test_a_visitor_finds_it_alive_named_and_private(demo: tuple[Path, str]) -> None:
     folder, base = demo
-    login = json.loads((folder / "demo-login.json").read_text(encoding="utf-8"))
-    owner = Api(base, language="en")
-    owner.sign_in(login["username"], login["password"])
+    owner, login = owner_of(folder, base)
     journeys = {one["name"]: one["journey_id"] for one in owner.get("/journeys")["items"]}
     assert set(journeys) == {"Abandoned cart", "Welcome new friends"}
 
@@ -85,3 +92,88 @@ def test_a_visitor_finds_it_alive_named_and_private(demo: tuple[Path, str]) -> N
     facts = json.loads((folder / "demo.json").read_text(encoding="utf-8"))
     assert facts["prepared"] is True
     assert not set(facts) & set(login)
+
+
+def test_a_visitor_finds_a_plan_in_force_and_what_breaks_it_and_mends_it(demo: tuple[Path, str]) -> None:
+    owner, _ = owner_of(*demo)
+    plan = owner.get("/plan")
+    assert (plan["version"], plan["plan"]["enforce"]) == (2, True)
+    assert all(event["description"] and event["owner"] for event in plan["plan"]["events"].values())
+    revenue = plan["plan"]["events"]["order_submitted"]["properties"]["revenue"]
+    assert (revenue["type"], revenue["unit"], revenue["owner"]) == ("number", "US dollars", "Store systems")
+    assert [one["version"] for one in owner.get("/plan/versions")["items"]] == [2, 1]
+    changes = {one["path"]: one for one in owner.get("/plan/diff", before=1, after=2)["items"]}
+    assert (changes["enforce"]["before"], changes["enforce"]["after"]) == (False, True)
+    assert changes["events.order_submitted"]["kind"] == "added"
+    assert changes["events.campaign_mailed.properties.campaign_type.allowed"]["breaking"] is True
+
+    # The last four days have one kiosk of the broken release more each; nobody else breaks the plan.
+    growing = [0, 0, 0, 1, 2, 3, 4]
+    assert {
+        (one["source"], one["name"], one["property"], one["reason"]): one["trend"]
+        for one in owner.get("/plan/violations")["items"]
+    } == {
+        ("store_kiosk", "products_searched", "results", "wrong_type"): [6 * one for one in growing],
+        ("store_kiosk", "products_searched", "fps", "undeclared_property"): [6 * one for one in growing],
+        ("store_kiosk", "products_searched", "screen", "missing_property"): growing,
+        ("store_kiosk", "order_submitted", "pay_with", "not_allowed"): growing,
+    }
+    (imported,) = owner.get("/imports")["items"]
+    assert [imported[name] for name in ("status", "rows", "events", "fresh", "bad")] == ["done", 120, 115, 115, 5]
+    assert [row["reason"] for row in owner.get(f"/imports/{imported['job_id']}/errors")["items"]] == [
+        "row_key_missing",
+        "row_time_unreadable",
+        "row_number_unreadable",
+        "row_value_unknown",
+        "row_ragged",
+    ]
+
+    def problems() -> set[tuple[str, str, str]]:
+        found = owner.get("/quality/problems")["items"]
+        return {(one["source"], one["kind"], one["property"]) for one in found}
+
+    assert eventually("the worker has looked at the data", problems, within=150, every=1) == {
+        ("store_kiosk", "broken_plan", "pay_with"),
+        ("store_kiosk", "broken_plan", "results"),
+        ("store_kiosk", "broken_plan", "fps"),
+        ("store_kiosk", "missing_required", "screen"),
+        ("store_kiosk", "quarantine", "bad_amount"),
+    }
+
+    assert held(owner) == {
+        "bad_amount": 30,
+        "bad_time": 10,
+        "no_identifier": 10,
+        "not_allowed": 10,
+        "bad_gzip": 2,
+        "malformed_json": 1,
+        "not_utf8": 1,
+    }
+    mended = {"source": "store_kiosk", "reason": "bad_amount"}
+    mended["edits"] = [{"op": "number", "path": "properties.revenue"}]  # type: ignore[assignment]
+    assert owner.post("/quarantine/preview", mended)["ready"] == 30
+    replay = owner.post("/quarantine/replays", mended)["replay_id"]
+    done = eventually(
+        "the mended orders are stored",
+        lambda: [one for one in [owner.get(f"/quarantine/replays/{replay}")] if one["status"] == "done"],
+        within=60,
+    )
+    assert (done[0]["stored"], done[0]["still"]) == (30, 0)
+    assert "bad_amount" not in held(owner)
+
+    sources = {one["source"]: one for one in owner.get("/sources")["items"]}
+    assert all(one["balanced"] for one in sources.values()), sources
+    kiosk = sources["store_kiosk"]
+    assert [kiosk[name] for name in ("made", "accepted", "duplicate", "quarantined")] == [True, 340, 0, 34]
+    assert sources["journey.demo_member_file"]["made"] is True
+    owner.post("/books/recount")
+    recount = eventually(
+        "the stores are recounted", lambda: [one for one in [owner.get("/books/recount")] if one["full_at"]], within=60
+    )
+    assert recount[0]["items"] == []
+
+
+def held(api: Api) -> dict[str, int]:
+    """The kiosk's events in quarantine by reason."""
+    groups = api.get("/quarantine/groups", source="store_kiosk")["items"]
+    return {one["reason"]: one["events"] for one in groups}

@@ -16,7 +16,7 @@ from quanyu.imports.api import dump, ready
 from quanyu.kernel.label import Label
 
 SOURCE = "demo_member_file"
-FILE = "会员导出.csv"
+_FILE = Label("会员导出.csv", "member export.csv")
 _NAME = Label("会员导出（演示生成）", "Member export (made for the demo)")
 _HEADER = ("会员卡号", "手机号", "姓名", "性别", "生日", "积分", "注册时间")
 _ROWS = 120
@@ -33,7 +33,7 @@ def import_members(product: Product, caller: Caller, customers: list[Customer]) 
                 tx, source=f"{scope.brand}.{SOURCE}", brand_id=scope.brand_id, name=_NAME, kind="file", made=True
             )
         saved = imports.save_mapping(caller, _NAME.text(caller.language), dump(mapping), source=SOURCE)
-        kept = imports.keep_file(caller, FILE, member_file(customers))
+        kept = imports.keep_file(caller, _FILE.text(caller.language), member_file(customers))
         imports.start(caller, kept.file_id, saved.mapping_id)
     runner = imports.runner("demo")
     while runner.step():

@@ -104,6 +104,15 @@ def out_of_step(writer: str, expected: str, found: str) -> BooksOutOfStep:
     )
 
 
+def sources_unavailable() -> Unavailable:
+    """The state store does not answer, so nobody can say whose write key it is."""
+    return Unavailable(
+        "state_unavailable",
+        Label("状态库没有响应，请稍后重试", "The state store does not answer; try again"),
+        retry_after=5,
+    )
+
+
 def write_key_unknown() -> QuanyuError:
     """The write key belongs to no active source."""
     error = QuanyuError(

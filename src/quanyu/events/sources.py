@@ -2,7 +2,7 @@
 
 A write key is 256 random bits shown once and stored as a hash. The collector asks for keys thousands of times a
 second, so answers are remembered for a few seconds: that long a revoked key may live on. If the state store is
-away, keys that are known go on working.
+away, or does not answer, keys that are known go on working.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,6 +36,8 @@ KINDS: dict[str, tuple[str, ...]] = {
 OWN = frozenset({"internal", "callback"})
 _REMEMBER_SECONDS = 5.0
 _REMEMBER_KEYS = 10_000
+_PATIENCE_SECONDS = 1.0  # with the store, where an old answer would do
+_LONGEST_PATIENCE_SECONDS = 10.0
 _MAX_KEY_LENGTH = 200
 
 
@@ -138,6 +141,9 @@ class WriteKeys:
         self._state = state
         self._monotonic = monotonic
         self._known: dict[str, tuple[float, Source | None]] = {}
+        self._asked: dict[str, asyncio.Future[Source | None]] = {}
+        # Threads of its own: a store that hangs must not keep those that read large bodies.
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="write-keys")
 
     async def find(self, write_key: str | None) -> Source | None:
         """The source that the key belongs to, or None. Raises Unavailable when nobody can say."""
@@ -146,16 +152,31 @@ class WriteKeys:
         known = self._known.get(write_key)
         if known is not None and known[0] > self._monotonic():
             return known[1]
+        old = known[1] if known is not None else None
         try:
-            found = await asyncio.to_thread(self._look_up, write_key)
+            found = await self._ask(write_key, _LONGEST_PATIENCE_SECONDS if old is None else _PATIENCE_SECONDS)
         except Unavailable:
-            if known is None or known[1] is None:
+            if old is None:
                 raise
-            found = known[1]
+            found = old
         if len(self._known) >= _REMEMBER_KEYS:  # made-up keys must not fill the memory
             self._known.clear()
         self._known[write_key] = (self._monotonic() + _REMEMBER_SECONDS, found)
         return found
+
+    async def _ask(self, write_key: str, patience: float) -> Source | None:
+        """What the store says; whoever comes meanwhile waits for the same answer. Raises Unavailable."""
+        asked = self._asked.get(write_key)
+        if asked is None:
+            loop = asyncio.get_running_loop()
+            asked = self._asked[write_key] = loop.run_in_executor(self._threads, self._look_up, write_key)
+            asked.add_done_callback(
+                lambda done: (self._asked.pop(write_key, None), done.cancelled() or done.exception())
+            )
+        done, _ = await asyncio.wait([asked], timeout=patience)
+        if not done:
+            raise errors.sources_unavailable()
+        return asked.result()
 
     def _look_up(self, write_key: str) -> Source | None:
         with self._state.read() as tx:

@@ -9,6 +9,7 @@ log is bounded: past it whoever floods is refused, long before their flood has f
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from quanyu.events import errors
 from quanyu.events.contracts import START, FrameHeader, Position
 from quanyu.events.log import LogWriter, segment_path, segments
 from quanyu.events.protocols import native
+from quanyu.kernel.errors import QuanyuError
+
+log = logging.getLogger(__name__)
 
 ORDINARY, BULK = "w", "b"
 
@@ -61,6 +65,7 @@ class Writers:
         self._taken = taken
         self._max_backlog_bytes = max_backlog_bytes
         self._looked = -_LOOK_SECONDS
+        self._look: asyncio.Task[None] | None = None
         self._full = False
         self._monotonic = monotonic
         self._writers = {ORDINARY: open_(ORDINARY)}
@@ -73,7 +78,7 @@ class Writers:
         """See `EventLog`."""
         writer = self._writer(header)
         if writer is not self._writers[ORDINARY]:
-            await self._refuse_when_full(writer)
+            self._refuse_when_full(writer)
         return await writer.append(header, payload)
 
     def append_now(self, frames: list[tuple[FrameHeader, bytes]]) -> list[Position]:
@@ -86,15 +91,20 @@ class Writers:
             for writer in self._writers.values():
                 writer.close()
 
-    async def _refuse_when_full(self, writer: LogWriter) -> None:
-        """Look how much waits, a few times a second: one request looks, the others go by what was last seen."""
+    def _refuse_when_full(self, writer: LogWriter) -> None:
+        """Go by what was last seen, a part of a second ago: no request waits for a look, which a store may delay."""
         now = self._monotonic()
-        if now - self._looked >= _LOOK_SECONDS:
+        if now - self._looked >= _LOOK_SECONDS and (self._look is None or self._look.done()):
             self._looked = now
-            waiting = await asyncio.to_thread(lambda: waiting_bytes(writer.folder, self._taken(writer.name)))
-            self._full = waiting > self._max_backlog_bytes
+            self._look = asyncio.create_task(asyncio.to_thread(self._look_at, writer))
         if self._full:
             raise errors.backlog_full(self._max_backlog_bytes)
+
+    def _look_at(self, writer: LogWriter) -> None:
+        try:
+            self._full = waiting_bytes(writer.folder, self._taken(writer.name)) > self._max_backlog_bytes
+        except (QuanyuError, OSError) as error:
+            log.warning("backlog_not_seen", extra={"why": str(error)})
 
     def _writer(self, header: FrameHeader) -> LogWriter:
         kind = BULK if self._floods(header) else ORDINARY

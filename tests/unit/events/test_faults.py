@@ -92,8 +92,8 @@ def test_keys_that_are_known_work_on_while_the_state_store_is_away(
 ) -> None:
     from quanyu.kernel.errors import Unavailable
 
-    assert http.post("/v1/track", json=call("a"), headers=BASIC).status_code == 200
     monkeypatch.setattr("quanyu.events.sources._REMEMBER_SECONDS", 0.0)
+    assert http.post("/v1/track", json=call("a"), headers=BASIC).status_code == 200
 
     def away(_self: WriteKeys, _key: str) -> None:
         raise Unavailable
@@ -103,6 +103,38 @@ def test_keys_that_are_known_work_on_while_the_state_store_is_away(
     other = {"Authorization": "Basic " + base64.b64encode(b"wk_other:").decode()}
     assert http.post("/v1/track", json=call("c"), headers=other).status_code == 503
     assert world.drain().table.num_rows == 2
+
+
+def test_a_state_store_that_hangs_delays_no_known_key_for_long_and_nobody_else(
+    world: World, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quanyu.events.sources._REMEMBER_SECONDS", 0.0)
+    assert http.post("/v1/track", json=call("a"), headers=BASIC).status_code == 200
+    monkeypatch.setattr("quanyu.events.sources._PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("quanyu.events.sources._LONGEST_PATIENCE_SECONDS", 0.4)
+    answers, real, asked = threading.Event(), WriteKeys._look_up, []
+
+    def hanging(self: WriteKeys, key: str) -> object:
+        asked.append(key)
+        answers.wait(30)
+        return real(self, key)
+
+    monkeypatch.setattr(WriteKeys, "_look_up", hanging)
+    try:
+        assert http.post("/v1/track", json=call("b"), headers=BASIC).status_code == 200, "remembered for no time at all"
+        assert http.post("/v1/track", json=call("c"), headers=BASIC, timeout=2).status_code == 200
+        for number in range(6):  # more strangers than threads
+            other = {"Authorization": "Basic " + base64.b64encode(f"wk_{number}:".encode()).decode()}
+            answer = http.post("/v1/track", json=call("d"), headers=other, timeout=2)
+            assert (answer.status_code, answer.json()["code"]) == (503, "state_unavailable")
+            assert answer.headers["retry-after"] == "5"
+        large = {"batch": [{**call("e"), "properties": {"pad": "x" * 300_000}}]}
+        assert http.post("/v1/batch", json=large, headers=BASIC, timeout=2).status_code == 200
+        assert asked.count(KEY) == 1, "one look is under way, however many come"
+    finally:
+        answers.set()
+    assert http.post("/v1/track", json=call("f"), headers=BASIC).status_code == 200
+    assert world.drain().table.num_rows == 5
 
 
 SERVER = """

@@ -84,31 +84,39 @@ def test_whoever_floods_past_the_bound_is_refused_until_a_part_is_worked_off_and
         max_backlog_bytes=10_000,
     )
 
-    async def send(source: str, events: int) -> Position:
+    accepted: list[str] = []
+
+    async def send(source: str) -> Position | BacklogFull:
         seconds.now += 0.3
-        return await writers.append(header(source, events), os.urandom(3000))
+        try:
+            place = await writers.append(header(source, 20_001 if source == "flood" else 1), os.urandom(3000))
+        except BacklogFull as error:
+            return error
+        finally:
+            if writers._look is not None:
+                await writers._look
+        accepted.append(source)
+        return place
 
     async def scenario() -> None:
-        places = [await send("flood", 20_001) for _ in range(4)]
-        for _ in range(2):
-            with pytest.raises(BacklogFull) as refused:
-                await send("flood", 1)
-            assert (refused.value.status, refused.value.retry_after) == (429, 2)
-        assert await send("till", 1) == Position(1, 8), "somebody else, in another log"
-        taken["b00"] = places[2]
-        assert (await send("flood", 1)).offset > places[-1].offset
-        taken["b00"] = places[0]
-        with pytest.raises(BacklogFull):
-            await send("flood", 1)
+        while isinstance(place := await send("flood"), Position):
+            last = place
+        assert len(accepted) in {4, 5}, "a look may be as old as one request"
+        assert (place.status, place.retry_after) == (429, 2)
+        for _ in range(3):
+            assert isinstance(await send("flood"), BacklogFull)
+            assert isinstance(await send("till"), Position), "somebody else, in another log"
+        taken["b00"] = last
+        await send("flood")
+        assert isinstance(await send("flood"), Position), "worked off"
+        taken["b00"] = START
+        await send("flood")
+        assert isinstance(await send("flood"), BacklogFull)
 
     asyncio.run(scenario())
     writers.close()
     frames = LogReader(tmp_path, CIPHER).read({}, max_events=10**9)
-    assert sorted((frame.header.source, frame.header.events) for frame in frames) == [
-        ("flood", 1),
-        *[("flood", 20_001)] * 4,
-        ("till", 1),
-    ]
+    assert sorted(frame.header.source for frame in frames) == sorted(accepted)
 
 
 def test_every_writer_has_its_part_of_a_batch_however_large_the_frames_of_others_are(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ Nothing but wiring lives here. Whoever wants to know what talks to what reads `c
 from __future__ import annotations
 
 from quanyu.app.product import Product, compose
-from quanyu.app.serving import openapi, web
+from quanyu.app.serving import openapi, protocol, web
 from quanyu.app.working import lanes, pipeline, start_worker
 
-__all__ = ["Product", "compose", "lanes", "openapi", "pipeline", "start_worker", "web"]
+__all__ = ["Product", "compose", "lanes", "openapi", "pipeline", "protocol", "start_worker", "web"]

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,7 +27,8 @@ from quanyu.events.routes_plan import router as plan_router
 from quanyu.events.routes_quality import router as quality_router
 from quanyu.events.routes_quarantine import router as quarantine_router
 from quanyu.events.routes_retention import router as retention_router
-from quanyu.http.server import build, document
+from quanyu.http.quick import QuickProtocol
+from quanyu.http.server import Application, build, document
 from quanyu.http.static import CONSOLE
 from quanyu.http.system import Condition
 from quanyu.http.system import router as system_router
@@ -51,7 +53,7 @@ BOOKS_WRONG = Gauge("quanyu_books_discrepancies", "Hours of a source whose books
 BOOKS_AGE = Gauge("quanyu_books_checked_age_seconds", "Time since the books were last recounted; -1 before that")
 
 
-def web(product: Product) -> FastAPI:
+def web(product: Product) -> Application:
     """The ASGI application."""
     settings, guard = product.settings, product.access.guard
     product.vault.prepare(0, ("log",)) if _has_tables(product) else None
@@ -81,6 +83,7 @@ def web(product: Product) -> FastAPI:
         version=__version__,
         routers=_routers(product, demo),
         collector=collector.routes(),
+        quick=collector.quick,
         collector_paths=product.events.openapi_paths(),
         callbacks=[*product.messaging.callbacks.routes(), *hooks(product.imports, settings.max_body_bytes)],
         checks={"state": lambda: _state_check(product), "history": lambda: _history_check(product)},
@@ -158,6 +161,11 @@ def _demo_login(product: Product) -> dict[str, str] | None:
 
     found = json.loads(path.read_text(encoding="utf-8"))
     return {"username": str(found["username"]), "password": str(found["password"])}
+
+
+def protocol(app: Application) -> Any:
+    """What speaks HTTP for the application: uvicorn's own protocol, with the collector's short way."""
+    return partial(QuickProtocol, app.quick)
 
 
 def _has_tables(product: Product) -> bool:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from quanyu.app.decoding import decode_ahead
 from quanyu.app.product import Product
+from quanyu.commerce.stocking import Stocking
 from quanyu.events.retiring import Retiring
 from quanyu.identity.contracts import Resolved
 from quanyu.storage.bulk import upsert
@@ -33,6 +34,7 @@ def pipeline(product: Product, *, helped: bool = False) -> Pipeline:
     def receipts(tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> object:  # noqa: ARG001
         return product.messaging.receipts(tx, batch)
 
+    stocking = Stocking(product.engine, product.events.without_replaced)
     # A second core decodes while this one resolves; on a single core there is nothing to win.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     ahead = Ahead(product.events, decode_ahead, (product.settings,)) if helped and cores > 1 else None
@@ -42,7 +44,7 @@ def pipeline(product: Product, *, helped: bool = False) -> Pipeline:
         product.clock,
         product.events,
         product.identity,
-        [product.consent.apply, product.profiles.apply, receipts, product.journeys.on_events],
+        [product.consent.apply, product.profiles.apply, stocking, receipts, product.journeys.on_events],
         Lease(product.state, product.clock, "micro_batch", _holder(product), _LEASE),
         ahead=ahead,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import uvicorn
 
-from quanyu.app import Product, compose, openapi, start_worker, web
+from quanyu.app import Product, compose, openapi, protocol, start_worker, web
 from quanyu.kernel import log
 from quanyu.kernel.settings import Settings
 from quanyu.storage import migrate
@@ -23,8 +23,10 @@ def serve(settings: Settings, *, with_worker: bool) -> None:
     migrate.upgrade(product.state)
     worker = start_worker(product) if with_worker else None
     threading.Thread(target=_warm, args=(product,), name="warm", daemon=True).start()
+    app = web(product)
     config = uvicorn.Config(
-        web(product),
+        app,
+        http=protocol(app),
         host=settings.host,
         port=settings.port,
         log_config=None,

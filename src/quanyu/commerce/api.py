@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from quanyu.access.contracts import Scope
 from quanyu.audiences.api import OptionSource
-from quanyu.commerce import catalog
+from quanyu.commerce import catalog, shelves
 from quanyu.commerce.bought import Bought
-from quanyu.commerce.contracts import Category, Product, Store
+from quanyu.commerce.contracts import Category, Goods, Product, Shelf, Store
 from quanyu.commerce.options import CategoryOptions, ProductOptions, StoreOptions
 from quanyu.kernel.clock import Clock
 from quanyu.kernel.label import Label
@@ -70,6 +70,18 @@ class Commerce:
         """Products by sku, after `after`; `q` finds skus and names."""
         with self._state.read() as tx:
             return catalog.list_products(tx, scope, q=q.strip(), category_key=category_key, after=after, limit=limit)
+
+    def list_goods(
+        self, scope: Scope, *, q: str = "", category_key: str | None = None, after: str = "", limit: int = 50
+    ) -> list[Goods]:
+        """Products by sku with their current stock in the scope's stores, those that only stock knows among them."""
+        with self._state.read() as tx:
+            return shelves.list_goods(tx, scope, q=q.strip(), category_key=category_key, after=after, limit=limit)
+
+    def list_shelves(self, scope: Scope, sku: str) -> list[Shelf]:
+        """The current stock of one product by store, those of the scope."""
+        with self._state.read() as tx:
+            return shelves.list_shelves(tx, scope, sku)
 
     def products(self, scope: Scope, skus: Collection[str]) -> Mapping[str, Product]:
         """Those of the skus that the catalogue has."""

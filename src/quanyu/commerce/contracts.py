@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -77,3 +78,30 @@ class Product:
     category_key: str
     category: Label
     department: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """A product with its stock in `stores` stores; None where nothing was reported.
+
+    A product that only stock knows has no name and no category. `reported_at` is the oldest report of those stores.
+    """
+
+    sku: str
+    name: Label | None
+    category_key: str | None
+    category: Label | None
+    quantity: float | None
+    stores: int
+    reported_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What one store, or a report that names none, has of a product: how much, as of when, reported by whom."""
+
+    store_id: str | None
+    name: Label | None
+    quantity: float
+    reported_at: datetime
+    source: str

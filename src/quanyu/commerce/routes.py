@@ -1,5 +1,6 @@
 """Routes of commerce: the catalogue, for forms and filters."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -8,6 +9,7 @@ from pydantic import BaseModel
 from quanyu.access.api import Guard
 from quanyu.access.contracts import Caller
 from quanyu.commerce.api import Commerce
+from quanyu.kernel.label import Label
 
 
 class CatalogLabel(BaseModel):
@@ -68,6 +70,51 @@ class ProductList(BaseModel):
     total: int | None = None
 
 
+class GoodsOut(BaseModel):
+    """A product with its current stock in the caller's stores, null where nothing was reported.
+
+    `reported_at` is the oldest of the reports that `quantity` adds up. A product that only stock knows has no name.
+    """
+
+    sku: str
+    name: CatalogLabel | None
+    category_key: str | None
+    category: CatalogLabel | None
+    quantity: float | None
+    stores: int
+    reported_at: datetime | None
+
+
+class GoodsList(BaseModel):
+    """One page of products with stock; `next_cursor` is the sku to go on after."""
+
+    items: list[GoodsOut]
+    next_cursor: str | None
+    total: int | None = None
+
+
+class ShelfOut(BaseModel):
+    """What one store has of a product; `store_id` is null where a report names no store."""
+
+    store_id: str | None
+    name: CatalogLabel | None
+    quantity: float
+    reported_at: datetime
+    source: str
+
+
+class ShelfList(BaseModel):
+    """Stores; always one page."""
+
+    items: list[ShelfOut]
+    next_cursor: str | None = None
+    total: int | None
+
+
+def _label(given: Label | None) -> CatalogLabel | None:
+    return None if given is None else CatalogLabel(**given.as_dict())
+
+
 def router(door: Commerce, guard: Guard) -> APIRouter:
     """The routes of commerce."""
     routes = APIRouter(tags=["commerce"])
@@ -111,5 +158,45 @@ def router(door: Commerce, guard: Guard) -> APIRouter:
             for p in found[:limit]
         ]
         return ProductList(items=items, next_cursor=items[-1].sku if len(found) > limit else None)
+
+    @routes.get("/stock", summary="Products with their current stock in the caller's stores")
+    def list_stock(
+        caller: Annotated[Caller, Depends(guard.permit("catalog.read"))],
+        q: Annotated[str, Query(max_length=200)] = "",
+        category: Annotated[str | None, Query(max_length=200)] = None,
+        cursor: Annotated[str, Query(max_length=200)] = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> GoodsList:
+        found = door.list_goods(caller.scope, q=q, category_key=category, after=cursor, limit=limit + 1)
+        items = [
+            GoodsOut(
+                sku=one.sku,
+                name=_label(one.name),
+                category_key=one.category_key,
+                category=_label(one.category),
+                quantity=one.quantity,
+                stores=one.stores,
+                reported_at=one.reported_at,
+            )
+            for one in found[:limit]
+        ]
+        return GoodsList(items=items, next_cursor=items[-1].sku if len(found) > limit else None)
+
+    @routes.get("/stock/stores", summary="The current stock of one product by store")
+    def list_stock_of_product(
+        caller: Annotated[Caller, Depends(guard.permit("catalog.read"))],
+        sku: Annotated[str, Query(min_length=1, max_length=200)],
+    ) -> ShelfList:
+        items = [
+            ShelfOut(
+                store_id=one.store_id,
+                name=_label(one.name),
+                quantity=one.quantity,
+                reported_at=one.reported_at,
+                source=one.source,
+            )
+            for one in door.list_shelves(caller.scope, sku)
+        ]
+        return ShelfList(items=items, total=len(items))
 
     return routes

@@ -50,3 +50,17 @@ catalog_revision = sa.Table(
     sa.Column("changed_at", Instant, nullable=False),
     sa.CheckConstraint("kind IN ('products', 'stores')", name="kind"),
 )
+
+# What was reported last of each product in each store or warehouse; `store_id` is empty where a report names none.
+stock = sa.Table(
+    "stock",
+    metadata,
+    sa.Column("brand", sa.Text, primary_key=True),
+    sa.Column("sku", sa.Text, primary_key=True),
+    sa.Column("store_id", sa.Text, primary_key=True),
+    sa.Column("quantity", sa.Double, nullable=False),
+    sa.Column("reported_at", Instant, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),  # the report
+    sa.Index("ix_stock_report", "source", "event_id"),
+)

@@ -8,6 +8,7 @@ ignore it.
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -47,6 +48,20 @@ _SUCCESS = _messages(200, SUCCESS, _JSON)
 _PIXEL = _messages(200, GIF, (b"content-type", b"image/gif"))
 
 
+def wire(messages: tuple[dict[str, Any], dict[str, Any]]) -> tuple[bytes, bytes]:
+    """An answer as the bytes of HTTP/1.1: status line and headers, and the rest from the empty line on."""
+    start, body = messages
+    status = HTTPStatus(start["status"])
+    lines = (b"%b: %b\r\n" % header for header in start["headers"])
+    return (
+        b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) + b"".join(lines),
+        b"\r\n" + body["body"],
+    )
+
+
+SUCCESS_ON_THE_WIRE = wire(_SUCCESS)
+
+
 async def send_success(send: Send) -> None:
     """200 with `{"success":true}`."""
     for message in _SUCCESS:
@@ -69,17 +84,29 @@ async def send_problem(
     send: Send, status: int, code: str, message: str, *, retry_after: float | None = None, **more: Any
 ) -> None:
     """An error that every SDK can read."""
+    for part in _problem(status, code, message, retry_after, more):
+        await send(part)
+
+
+def _problem(
+    status: int, code: str, message: str, retry_after: float | None, more: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     headers = [_JSON]
     if retry_after is not None:
         headers.append((b"retry-after", str(max(1, round(retry_after))).encode()))
     if status == 413:
         headers.append((b"connection", b"close"))
-    for part in _messages(status, msgspec.json.encode({"code": code, "message": message, **more}), *headers):
-        await send(part)
+    return _messages(status, msgspec.json.encode({"code": code, "message": message, **more}), *headers)
 
 
 async def send_error(send: Send, error: QuanyuError, **more: Any) -> None:
     """`error` as the SDKs read it, in both languages: whoever reads an SDK's log may read either."""
+    for part in error_messages(error, **more):
+        await send(part)
+
+
+def error_messages(error: QuanyuError, **more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `send_error` sends."""
     message = " / ".join(
         f"{title}: {detail}" if detail else title
         for title, detail in (
@@ -87,7 +114,7 @@ async def send_error(send: Send, error: QuanyuError, **more: Any) -> None:
             (error.title.en, error.detail.en if error.detail else ""),
         )
     )
-    await send_problem(send, error.status, error.code, message, retry_after=error.retry_after, **more)
+    return _problem(error.status, error.code, message, error.retry_after, more)
 
 
 async def send_preflight(send: Send, asked: bytes) -> None:

@@ -9,10 +9,8 @@ reader of the API is in `openapi.py`.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from urllib.parse import unquote
 
 from prometheus_client import Counter
@@ -24,7 +22,8 @@ from quanyu.events.bodies import BadEncoding, ClientGone
 from quanyu.events.checks import REASONS
 from quanyu.events.contracts import FrameHeader, Source
 from quanyu.events.protocols import segment, sensors
-from quanyu.events.sources import WriteKeys
+from quanyu.events.quick import QuickCalls
+from quanyu.events.sources import WriteKeys, basic_user
 from quanyu.events.writers import EventLog
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.errors import QuanyuError
@@ -66,6 +65,14 @@ class Collector:
         self._limit = max_body_bytes
         self._patience = patience
         self._counters: dict[tuple[str, str], Counter] = {}
+        self.quick = QuickCalls(
+            log,
+            keys,
+            clock,
+            max_body_bytes=max_body_bytes,
+            count=self._count,
+            refuse=lambda protocol, code: REFUSED.labels(protocol, code).inc(),
+        )
 
     def routes(self) -> list[BaseRoute]:
         """One route that knows all addresses, found without a regular expression."""
@@ -93,8 +100,8 @@ class Collector:
         return _guarded("segment", handle, ("POST",))
 
     async def _segment(self, call: str, scope: Scope, receive: Receive, send: Send) -> None:
-        authorization, length = _headers(scope)
-        given = _basic_user(authorization)
+        authorization, length = _headers(scope["headers"])
+        given = basic_user(authorization)
         source = await self._keys.find(given)
         if source is None and given is not None and length is not None and length > self._limit:
             raise errors.write_key_unknown()  # not worth reading
@@ -132,8 +139,8 @@ class Collector:
         await answers.send_json(send, sdk_settings.segment(key))
 
     async def _rudder_settings(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        authorization, _ = _headers(scope)
-        key = bodies.form(scope["query_string"]).get("writeKey") or _basic_user(authorization)
+        authorization, _ = _headers(scope["headers"])
+        key = bodies.form(scope["query_string"]).get("writeKey") or basic_user(authorization)
         source = await self._keys.find(key)
         if source is None or key is None:
             raise errors.write_key_unknown()
@@ -141,8 +148,8 @@ class Collector:
 
     # --------------------------------------------------------------------------------------------- in our own shape
     async def _bulk(self, scope: Scope, receive: Receive, send: Send) -> None:
-        authorization, _ = _headers(scope)
-        source = await self._keys.find(_bearer(authorization) or _basic_user(authorization))
+        authorization, _ = _headers(scope["headers"])
+        source = await self._keys.find(_bearer(authorization) or basic_user(authorization))
         if source is None:
             raise errors.write_key_unknown()
 
@@ -206,7 +213,7 @@ class Collector:
         source = await self._keys.find(query.get("token"))
         if scope["method"] == "GET":
             return source, query, scope["query_string"]
-        _, length = _headers(scope)
+        _, length = _headers(scope["headers"])
         body = await bodies.read_body(receive, length, self._limit)
         try:
             text = bodies.inflate(body, self._limit)
@@ -356,11 +363,11 @@ def _guarded(protocol: str, handler: Handler, methods: tuple[str, ...]) -> Handl
     return guarded
 
 
-def _headers(scope: Scope) -> tuple[bytes | None, int | None]:
+def _headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[bytes | None, int | None]:
     """The Authorization header and the announced length."""
     authorization: bytes | None = None
     length: int | None = None
-    for name, value in scope["headers"]:
+    for name, value in headers:
         if name == b"authorization":
             authorization = value
         elif name == b"content-length" and value.isdigit():
@@ -372,17 +379,6 @@ def _bearer(authorization: bytes | None) -> str | None:
     if authorization is None or authorization[:7].lower() != b"bearer ":
         return None
     return authorization[7:].strip().decode("latin-1") or None
-
-
-def _basic_user(authorization: bytes | None) -> str | None:
-    """The user name of HTTP Basic: where Segment's SDKs put the write key."""
-    if authorization is None or authorization[:6].lower() != b"basic ":
-        return None
-    try:
-        text = base64.b64decode(authorization[6:].strip(), validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    return text.partition(":")[0] or None
 
 
 def _unreadable(source: Source, received: int, protocol: str, call: str, problem: BadEncoding) -> FrameHeader:

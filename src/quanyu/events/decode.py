@@ -127,7 +127,7 @@ def _elements(frame: Frame) -> list[bytes]:
     """The raw bytes of each event of a frame, in the order of its drafts."""
     protocol, payload = frame.header.protocol, frame.payload
     if protocol == segment.PROTOCOL:
-        return [bytes(raw) for raw in segment.open_body(frame.header.call, payload).calls]
+        return [bytes(raw) for raw in segment.open_payload(frame.header.call, payload).calls]
     if protocol == sensors.PROTOCOL:
         return [bytes(raw) for raw in sensors.open_payload(payload).messages]
     return native.elements(payload)

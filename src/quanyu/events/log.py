@@ -15,8 +15,10 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,12 +35,18 @@ _GROUP_BYTES = 16 << 20
 _FREE_CHECK_SECONDS = 1.0
 
 
+# Hears where the frame begins, once it is on the disk, or why it is not: then nothing was promised.
+Tell = Callable[[Position | Exception], None]
+
+
 @dataclass(slots=True)
-class _Waiting:
+class Waiting:
+    """A frame on its way to the disk."""
+
     header: FrameHeader
     payload: bytes
-    loop: asyncio.AbstractEventLoop | None
-    future: asyncio.Future[Position] | Future[Position]
+    tell: Tell
+    loop: asyncio.AbstractEventLoop | None = None  # in which to tell it; without one, in the writing thread
 
 
 @dataclass(slots=True)
@@ -91,11 +99,11 @@ class LogWriter:
         self._size = 0
         self._free_checked = 0.0
         self._free: int | None = None
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._waiting_bytes = 0
         self._wake = threading.Condition()
         self._closing = False
-        self._sealed: deque[tuple[list[_Waiting], list[bytes]]] = deque()
+        self._sealed: deque[tuple[list[Waiting], list[bytes]]] = deque()
         self._sealing_done = False
         self._threads = [
             threading.Thread(target=work, name=f"event-log-{self.name}-{work.__name__}", daemon=True)
@@ -108,19 +116,19 @@ class LogWriter:
         """Where the frame begins, once it is on the disk. Raises LogUnavailable; then nothing was promised."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Position] = loop.create_future()
-        self._enqueue([_Waiting(header, payload, loop, future)])
+        self._enqueue([Waiting(header, payload, partial(_settle, future), loop)])
         return await future
+
+    def submit(self, waiting: list[Waiting]) -> None:
+        """`append` of many for code that does not wait. Raises LogUnavailable at once, for all of them."""
+        self._enqueue(waiting)
 
     def append_now(self, frames: list[tuple[FrameHeader, bytes]]) -> list[Position]:
         """`append` for code that is not asynchronous: blocks until all frames are on the disk."""
-        waiting: list[_Waiting] = []
-        futures: list[Future[Position]] = []
-        for header, payload in frames:
-            future: Future[Position] = Future()
-            futures.append(future)
-            waiting.append(_Waiting(header, payload, None, future))
-        for one in waiting:  # one at a time, so that a big load is held back instead of refused
-            self._enqueue([one], patient=True)
+        futures: list[Future[Position]] = [Future() for _ in frames]
+        for (header, payload), future in zip(frames, futures, strict=True):
+            # one at a time, so that a big load is held back instead of refused
+            self._enqueue([Waiting(header, payload, partial(_settle, future))], patient=True)
         return [future.result() for future in futures]
 
     def close(self) -> None:
@@ -137,7 +145,7 @@ class LogWriter:
             self._handle = None
         os.close(self._lock_handle)
 
-    def _enqueue(self, waiting: list[_Waiting], *, patient: bool = False) -> None:
+    def _enqueue(self, waiting: list[Waiting], *, patient: bool = False) -> None:
         size = sum(len(item.payload) for item in waiting)
         with self._wake:
             while (
@@ -162,7 +170,7 @@ class LogWriter:
                     self._sealing_done = True
                     self._wake.notify_all()
                     return
-                group: list[_Waiting] = []
+                group: list[Waiting] = []
                 size = 0
                 while self._waiting and (not group or size + len(self._waiting[0].payload) <= _GROUP_BYTES):
                     size += len(self._waiting[0].payload)
@@ -187,7 +195,7 @@ class LogWriter:
                     self._wake.wait()
                 if not self._sealed:
                     return
-                group: list[_Waiting] = []
+                group: list[Waiting] = []
                 frames: list[bytes] = []
                 size = 0
                 while self._sealed and size <= _GROUP_BYTES:
@@ -209,11 +217,11 @@ class LogWriter:
             else:
                 self._finish(group, places)
 
-    def _finish(self, group: list[_Waiting], outcome: list[Position] | Exception) -> None:
+    def _finish(self, group: list[Waiting], outcome: list[Position] | Exception) -> None:
         with self._wake:
             self._waiting_bytes -= sum(len(item.payload) for item in group)
             self._wake.notify_all()
-        _settle(group, outcome)
+        _tell_group(group, outcome)
 
     def _write(self, frames: list[bytes]) -> list[Position]:
         self._check_free()
@@ -300,15 +308,15 @@ def _claim(root: Path, prefix: str) -> tuple[str, int]:
     raise errors.log_broken("no free writer folder")
 
 
-def _settle(group: list[_Waiting], outcome: list[Position] | Exception) -> None:
-    """Tell every waiting request; one call into each event loop, however many wait there."""
+def _tell_group(group: list[Waiting], outcome: list[Position] | Exception) -> None:
+    """Tell everyone who waits; one call into each event loop, however many wait there."""
     results: list[Position | Exception] = list(outcome) if isinstance(outcome, list) else [outcome] * len(group)
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Position], Position | Exception]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Tell, Position | Exception]]] = {}
     for item, result in zip(group, results, strict=True):
-        if item.loop is not None and isinstance(item.future, asyncio.Future):
-            by_loop.setdefault(item.loop, []).append((item.future, result))
+        if item.loop is not None:
+            by_loop.setdefault(item.loop, []).append((item.tell, result))
         else:
-            _tell(item.future, result)
+            item.tell(result)
     for loop, pairs in by_loop.items():
         try:
             loop.call_soon_threadsafe(_tell_all, pairs)
@@ -316,12 +324,12 @@ def _settle(group: list[_Waiting], outcome: list[Position] | Exception) -> None:
             log.warning("event_log_loop_gone", extra={"requests": len(pairs)})
 
 
-def _tell_all(pairs: list[tuple[asyncio.Future[Position], Position | Exception]]) -> None:
-    for future, result in pairs:
-        _tell(future, result)
+def _tell_all(pairs: list[tuple[Tell, Position | Exception]]) -> None:
+    for tell, result in pairs:
+        tell(result)
 
 
-def _tell(future: asyncio.Future[Position] | Future[Position], result: Position | Exception) -> None:
+def _settle(future: asyncio.Future[Position] | Future[Position], result: Position | Exception) -> None:
     if future.done():  # the client went away
         return
     if isinstance(result, Exception):

@@ -8,6 +8,8 @@ away, or does not answer, keys that are known go on working.
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import hashlib
 import time
 from collections.abc import Callable
@@ -134,6 +136,17 @@ class Sources:
         return [(_source(row), row.last_event_at) for row in rows]
 
 
+def basic_user(authorization: bytes | None) -> str | None:
+    """The user name of HTTP Basic: where Segment's SDKs put the write key."""
+    if authorization is None or authorization[:6].lower() != b"basic ":
+        return None
+    try:
+        text = base64.b64decode(authorization[6:].strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return text.partition(":")[0] or None
+
+
 class WriteKeys:
     """Finds the active source of a write key, fast. For one event loop."""
 
@@ -144,6 +157,11 @@ class WriteKeys:
         self._asked: dict[str, asyncio.Future[Source | None]] = {}
         # Threads of its own: a store that hangs must not keep those that read large bodies.
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="write-keys")
+
+    def remembered(self, write_key: str | None) -> Source | None:
+        """The source that the key belongs to, if that was asked lately."""
+        known = self._known.get(write_key or "")
+        return known[1] if known is not None and known[0] > self._monotonic() else None
 
     async def find(self, write_key: str | None) -> Source | None:
         """The source that the key belongs to, or None. Raises Unavailable when nobody can say."""

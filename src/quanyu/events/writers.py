@@ -18,7 +18,7 @@ from typing import Protocol
 
 from quanyu.events import errors
 from quanyu.events.contracts import START, FrameHeader, Position
-from quanyu.events.log import LogWriter, segment_path, segments
+from quanyu.events.log import LogWriter, Waiting, segment_path, segments
 from quanyu.events.protocols import native
 from quanyu.kernel.errors import QuanyuError
 
@@ -39,6 +39,10 @@ class EventLog(Protocol):
 
         Raises LogUnavailable, which is BacklogFull for whoever floods; then nothing was promised.
         """
+        ...
+
+    def submit(self, waiting: list[Waiting]) -> None:
+        """`append` of many for code that does not wait. What is refused is told so, each by itself."""
         ...
 
     def append_now(self, frames: list[tuple[FrameHeader, bytes]]) -> list[Position]:
@@ -80,6 +84,20 @@ class Writers:
         if writer is not self._writers[ORDINARY]:
             self._refuse_when_full(writer)
         return await writer.append(header, payload)
+
+    def submit(self, waiting: list[Waiting]) -> None:
+        """See `EventLog`."""
+        groups: dict[LogWriter, list[Waiting]] = {}
+        for item in waiting:
+            groups.setdefault(self._writer(item.header), []).append(item)
+        for writer, group in groups.items():
+            try:
+                if writer is not self._writers[ORDINARY]:
+                    self._refuse_when_full(writer)
+                writer.submit(group)
+            except QuanyuError as error:
+                for item in group:
+                    item.tell(error)
 
     def append_now(self, frames: list[tuple[FrameHeader, bytes]]) -> list[Position]:
         """See `EventLog`. All frames go to the writer of the first."""

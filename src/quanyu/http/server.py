@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from quanyu.http import problems
 from quanyu.http.middleware import Observe
+from quanyu.http.quick import Quick
 from quanyu.http.static import ConsoleFiles
 from quanyu.kernel.label import Label
 
@@ -29,6 +30,7 @@ class Application(FastAPI):
     """FastAPI, except that what SDKs call goes straight to the collector, past every middleware and route table."""
 
     collector: ASGIApp
+    quick: Quick
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
@@ -43,6 +45,7 @@ def build(
     version: str,
     routers: Sequence[APIRouter],
     collector: Sequence[BaseRoute],
+    quick: Quick,
     callbacks: Sequence[BaseRoute],
     collector_paths: Mapping[str, Any],
     checks: Mapping[str, Check],
@@ -50,11 +53,12 @@ def build(
     new_id: Callable[[], str],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     demo_login: Mapping[str, str] | None = None,
-) -> FastAPI:
+) -> Application:
     """The application.
 
     `checks` say what is wrong with a part, or None; `/readyz` fails when one does. `before_metrics` brings the
-    gauges up to date. `collector` routes stand in front of everything else, for speed.
+    gauges up to date. `collector` routes stand in front of everything else, for speed, and `quick`
+    is asked before them (see `quick.py`).
     """
     app = Application(
         title="Quanyu",
@@ -101,6 +105,7 @@ def build(
         ]
     )
     app.add_middleware(Observe, new_id=new_id)
+    app.quick = quick
     app.collector = Router(routes=list(collector))
     return app
 

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,9 @@ from starlette.routing import Router
 
 from quanyu.access.api import Brand, Brands
 from quanyu.events.api import Events
+from quanyu.events.collector import Collector
 from quanyu.events.contracts import Batch
+from quanyu.http.quick import QuickProtocol
 from quanyu.kernel.clock import Clock, SystemClock
 from quanyu.kernel.ids import SeededIds
 from quanyu.kernel.label import Label
@@ -98,13 +101,19 @@ def both_worlds(state: State, tmp_path: Path) -> Iterator[World]:
 
 
 class Server:
-    """A real uvicorn in a thread, on a port of its own."""
+    """A real uvicorn in a thread, on a port of its own, as the product runs it."""
 
-    def __init__(self, app: Router) -> None:
+    def __init__(self, collector: Collector) -> None:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        config = uvicorn.Config(
+            Router(routes=collector.routes()),
+            http=partial(QuickProtocol, collector.quick),  # type: ignore[arg-type]
+            log_level="warning",
+            access_log=False,
+        )
+        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
@@ -128,7 +137,7 @@ class Server:
 @pytest.fixture
 def serve() -> Callable[[World], Server]:
     """Makes a server of a world's collector."""
-    return lambda world: Server(Router(routes=world.events.collector().routes()))
+    return lambda world: Server(world.events.collector())
 
 
 @pytest.fixture

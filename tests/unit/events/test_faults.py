@@ -15,7 +15,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.routing import Router
 
 from quanyu.events.collector import Collector
 from quanyu.events.disk import Disk
@@ -47,7 +46,7 @@ def faulty(world: World) -> Iterator[tuple[Faulty, httpx.Client]]:
     collector = Collector(
         lambda: world.events.log, WriteKeys(world.state), SystemClock(), world.events._judge, patience=(0.05, 0.1)
     )
-    with Server(Router(routes=collector.routes())) as server, httpx.Client(base_url=server.url) as client:
+    with Server(collector) as server, httpx.Client(base_url=server.url) as client:
         yield disk, client
 
 
@@ -140,8 +139,10 @@ def test_a_state_store_that_hangs_delays_no_known_key_for_long_and_nobody_else(
 SERVER = """
 import sys
 from pathlib import Path
+from functools import partial
 import uvicorn
 from starlette.routing import Router
+from quanyu.http.quick import QuickProtocol
 from quanyu.storage.state import State
 root = Path(sys.argv[1])
 state = State(f"sqlite:///{root / 'state.sqlite'}")
@@ -152,7 +153,9 @@ from quanyu.kernel.ids import SystemIds
 from quanyu.storage.vault import Vault
 clock = SystemClock()
 events = Events(state, Vault(state, bytes(range(32)), clock), clock, SystemIds(), Brands(state, clock), root / "events")
-uvicorn.run(Router(routes=events.collector().routes()), port=int(sys.argv[2]), log_level="error")
+collector = events.collector()
+protocol = partial(QuickProtocol, collector.quick)
+uvicorn.run(Router(routes=collector.routes()), http=protocol, port=int(sys.argv[2]), log_level="error")
 """
 
 

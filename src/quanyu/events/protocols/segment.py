@@ -5,6 +5,7 @@ What the calls mean is in `segment_calls.py`. Captures of every SDK: the tests.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,7 @@ class _Single(msgspec.Struct):
 
 _batch = msgspec.json.Decoder(_Batch)
 _single = msgspec.json.Decoder(_Single)
+_bodies = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,18 @@ def open_body(call: str, body: bytes) -> Opened:
     if len(opened.calls) > MAX_EVENTS:
         raise BadEncoding("too_many_events", f"{len(opened.calls)} events; the limit is {MAX_EVENTS}")
     return opened
+
+
+def join(bodies: Sequence[bytes]) -> bytes:
+    """The payload of a frame for the bodies of single calls: the body, or a JSON array of several."""
+    return bodies[0] if len(bodies) == 1 else b"[" + b",".join(bodies) + b"]"
+
+
+def open_payload(call: str, payload: bytes) -> Opened:
+    """`open_body` for the payload of a frame, which may be what `join` made. Raises BadEncoding."""
+    if call == BATCH or payload[:1] != b"[":
+        return open_body(call, payload)
+    return Opened(_bodies.decode(payload), None, None, exact=True)
 
 
 def _open_batch(body: bytes) -> Opened:

@@ -13,7 +13,7 @@ from quanyu.events.checks import Refused
 from quanyu.events.contracts import Frame
 from quanyu.events.known import Known, fill
 from quanyu.events.names import EXTERNAL_IDS, LIBRARY_CHANNELS, SEGMENT_NAMES, TRAIT_IDENTIFIERS
-from quanyu.events.protocols.segment import BATCH, open_body
+from quanyu.events.protocols.segment import BATCH, open_payload
 from quanyu.events.protocols.shared import object_of, splice, traits_and_identifiers, unforeseen, ungrammatical
 from quanyu.events.rows import MAX_EVENT_BYTES, Draft, Identifier, Origin
 from quanyu.events.values import instant, instant_or_none, text
@@ -74,6 +74,7 @@ class _Calls(msgspec.Struct):
 
 _calls = msgspec.json.Decoder(_Calls)
 _call = msgspec.json.Decoder(_Call)
+_several = msgspec.json.Decoder(list[_Call])
 _context = msgspec.json.Decoder(_Context)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -81,17 +82,16 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def drafts(frame: Frame, origin: Origin) -> Iterator[Draft | Refused]:
     """One draft, or the reason why there is none, for each call of the frame, in order."""
     reader = _Reader(frame, origin)
-    if frame.header.call == BATCH:
-        try:
-            whole = _calls.decode(frame.payload)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
-            pass
-        else:
-            reader.sent_at = whole.sentAt
-            for index, call in enumerate(whole.batch):
-                yield reader.read(call, index)
-            return
-    opened = open_body(frame.header.call, frame.payload)
+    try:
+        whole = _calls.decode(frame.payload) if frame.header.call == BATCH else _Calls(_several.decode(frame.payload))
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        pass
+    else:
+        reader.sent_at = whole.sentAt
+        for index, call in enumerate(whole.batch):
+            yield reader.read(call, index)
+        return
+    opened = open_payload(frame.header.call, frame.payload)
     reader.sent_at = opened.sent_at
     for index, raw in enumerate(opened.calls):
         yield reader.decode(bytes(raw), index)

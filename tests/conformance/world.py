@@ -191,6 +191,9 @@ def _setting(world: World, brand: str, mark: str) -> None:
     sample["source"] = key
     _import(world, brand, mark)
     sample["tag_id"] = world.ok(owner, "POST", "/tags", json={"name": words, "group": words})["tag_id"]
+    junk = {"values": [{"namespace": "member_no", "value": f"{mark}junk"}], "reason": f"{mark}reason"}
+    world.ok(owner, "POST", "/identity/blocked-values", json=junk)
+    sample["value_id"] = world.ok(owner, "GET", "/identity/blocked-values")["items"][0]["value_id"]
     template = {"name": f"{mark}模板", "kind": "text", "text": f"{mark} {{{{name}}}}"}
     sample["template_id"] = world.ok(owner, "POST", "/templates", json=template)["template_id"]
     coupon = {"name": f"{mark}券", "kind": "amount_off", "value": 100, "per_person": 2}

@@ -460,10 +460,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Values that identify nobody in this brand, newest first */
+        get: operations["list_blocked_values"];
         put?: never;
         /** Name values that identify nobody */
         post: operations["block_identity_values"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/identity/blocked-values/{value_id}/unblock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a value identify people again */
+        post: operations["unblock_identity_value"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1691,6 +1709,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Products with their current stock in the caller's stores */
+        get: operations["list_stock"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stock/stores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The current stock of one product by store */
+        get: operations["list_stock_of_product"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stores": {
         parameters: {
             query?: never;
@@ -2529,6 +2581,40 @@ export interface components {
         BlockedOut: {
             /** Blocked */
             blocked: number;
+        };
+        /**
+         * BlockedPage
+         * @description The brand's blocked values, newest first.
+         */
+        BlockedPage: {
+            /** Items */
+            items: components["schemas"]["BlockedValueOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            /** Total */
+            total?: number | null;
+        };
+        /**
+         * BlockedValueOut
+         * @description A value that identifies nobody in this brand, masked, who said so and why.
+         */
+        BlockedValueOut: {
+            /**
+             * Blocked At
+             * Format: date-time
+             */
+            blocked_at: string;
+            /** Blocked By */
+            blocked_by: string;
+            /** Masked */
+            masked: string;
+            /** Namespace */
+            namespace: string;
+            namespace_label: components["schemas"]["IdentityLabel"];
+            /** Reason */
+            reason: string;
+            /** Value Id */
+            value_id: string;
         };
         /**
          * BookOut
@@ -3646,6 +3732,38 @@ export interface components {
             gmv: components["schemas"]["ReportLabel"];
             order_value: components["schemas"]["ReportLabel"];
             visitors: components["schemas"]["ReportLabel"];
+        };
+        /**
+         * GoodsList
+         * @description One page of products with stock; `next_cursor` is the sku to go on after.
+         */
+        GoodsList: {
+            /** Items */
+            items: components["schemas"]["GoodsOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+            /** Total */
+            total?: number | null;
+        };
+        /**
+         * GoodsOut
+         * @description A product with its current stock in the caller's stores, null where nothing was reported.
+         *
+         *     `reported_at` is the oldest of the reports that `quantity` adds up. A product that only stock knows has no name.
+         */
+        GoodsOut: {
+            category: components["schemas"]["CatalogLabel"] | null;
+            /** Category Key */
+            category_key: string | null;
+            name: components["schemas"]["CatalogLabel"] | null;
+            /** Quantity */
+            quantity: number | null;
+            /** Reported At */
+            reported_at: string | null;
+            /** Sku */
+            sku: string;
+            /** Stores */
+            stores: number;
         };
         /**
          * Group
@@ -5133,7 +5251,7 @@ export interface components {
         };
         /**
          * PolicyOut
-         * @description What a kind of identifier promises. `blocked` lists what never identifies anybody, the brand's own masked.
+         * @description What a kind of identifier promises. `blocked` lists what never identifies anybody, in any brand.
          */
         PolicyOut: {
             /** Blocked */
@@ -6111,6 +6229,36 @@ export interface components {
             total?: number | null;
         };
         /**
+         * ShelfList
+         * @description Stores; always one page.
+         */
+        ShelfList: {
+            /** Items */
+            items: components["schemas"]["ShelfOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+            /** Total */
+            total: number | null;
+        };
+        /**
+         * ShelfOut
+         * @description What one store has of a product; `store_id` is null where a report names no store.
+         */
+        ShelfOut: {
+            name: components["schemas"]["CatalogLabel"] | null;
+            /** Quantity */
+            quantity: number;
+            /**
+             * Reported At
+             * Format: date-time
+             */
+            reported_at: string;
+            /** Source */
+            source: string;
+            /** Store Id */
+            store_id: string | null;
+        };
+        /**
          * ShownWhenOut
          * @description A field is shown only while another has one of these values.
          */
@@ -6451,6 +6599,14 @@ export interface components {
             on: string;
             /** Orders */
             orders: number;
+        };
+        /**
+         * UnblockIn
+         * @description Why it identifies people after all.
+         */
+        UnblockIn: {
+            /** Reason */
+            reason: string;
         };
         /**
          * UsedByOut
@@ -7833,6 +7989,7 @@ export interface operations {
                 to?: string | null;
                 person_id?: string | null;
                 order_id?: string | null;
+                source?: string | null;
                 cursor?: string | null;
                 limit?: number;
                 /** @description Brand key; the caller's first if left out */
@@ -7896,6 +8053,40 @@ export interface operations {
             };
         };
     };
+    list_blocked_values: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlockedPage"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     block_identity_values: {
         parameters: {
             query?: {
@@ -7920,6 +8111,42 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["BlockedOut"];
                 };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    unblock_identity_value: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path: {
+                value_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UnblockIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Validation Error */
             422: {
@@ -10872,6 +11099,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusOut"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_stock: {
+        parameters: {
+            query?: {
+                q?: string;
+                category?: string | null;
+                cursor?: string;
+                limit?: number;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GoodsList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_stock_of_product: {
+        parameters: {
+            query: {
+                sku: string;
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShelfList"];
                 };
             };
             /** @description Validation Error */

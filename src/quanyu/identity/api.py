@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +13,7 @@ from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
 from quanyu.events.contracts import NativeIdentifier
 from quanyu.identity import decisions, everything, homes, people, sequences
+from quanyu.identity.blocking import Blocking
 from quanyu.identity.contracts import (
     Decided,
     Explanation,
@@ -64,7 +65,8 @@ class Identity:
         self._ids = ids
         self._audit = audit
         self._region = region
-        self._deciding = Deciding(state, vault, clock, ids, audit, self.book, region)
+        self._deciding = Deciding(state, clock, ids, audit, self.book)
+        self.blocking = Blocking(state, vault, clock, ids, audit, self.book, region)
 
     # ------------------------------------------------------------------------------------------ events to people
     def resolve(self, tx: sa.Connection, batch: pa.Table) -> Resolved:
@@ -317,17 +319,6 @@ class Identity:
         Raises NotFound for a person outside the scope, Invalid for fewer than two.
         """
         return self._deciding.merge(caller, public_ids, reason, preview=preview)
-
-    def block(self, caller: Caller, values: Sequence[tuple[str, str]], reason: str) -> int:
-        """Values (namespace, value) that identify nobody in this brand: a store's phone. How many were new.
-
-        Whoever they glued together falls apart at once. Raises Invalid for a value that is no identifier.
-        """
-        return self._deciding.block(caller, values, reason)
-
-    def blocked(self, scope: Scope) -> Mapping[str, list[str]]:
-        """The brand's own blocked values, masked, by namespace."""
-        return self._deciding.blocked(scope)
 
     # -------------------------------------------------------------------------------------------------- policies
     def policies(self) -> tuple[Policy, ...]:

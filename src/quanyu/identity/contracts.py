@@ -86,6 +86,18 @@ class IdentifierView:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockedValue:
+    """A value that identifies nobody in a brand, masked, who said so and why."""
+
+    value_id: str
+    namespace: str
+    masked: str
+    reason: str
+    blocked_by: str
+    blocked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LinkView:
     """One piece of evidence and what became of it, with the sentence that explains it.
 

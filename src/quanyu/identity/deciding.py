@@ -5,7 +5,7 @@ What a decision does to links is in `decisions`, what follows from it in `workbe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,33 +14,26 @@ from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
 from quanyu.identity import decisions, people, sequences
 from quanyu.identity.contracts import LINK_STATUS, Decided
-from quanyu.identity.errors import link_not_found, link_state_wrong, nothing_to_merge, value_refused
+from quanyu.identity.errors import link_not_found, link_state_wrong, nothing_to_merge
 from quanyu.identity.policies import PolicyBook
-from quanyu.identity.resolution import ACCEPT, BLOCKED, DENY, UNDECIDED
-from quanyu.identity.tables import blocked_value, identifier, link
-from quanyu.identity.values import Refused, form_of, mask
+from quanyu.identity.resolution import ACCEPT, DENY, UNDECIDED
+from quanyu.identity.tables import identifier, link
 from quanyu.identity.workbench import Outcome, Workbench
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.ids import Ids
 from quanyu.kernel.label import Label
-from quanyu.storage.bulk import rows, upsert
 from quanyu.storage.state import State
-from quanyu.storage.vault import Vault
 
 
 class Deciding:
     """Takes the decisions of people."""
 
-    def __init__(
-        self, state: State, vault: Vault, clock: Clock, ids: Ids, audit: Audit, book: PolicyBook, region: str
-    ) -> None:
+    def __init__(self, state: State, clock: Clock, ids: Ids, audit: Audit, book: PolicyBook) -> None:
         self.state = state
         self.book = book
-        self._vault = vault
         self._clock = clock
         self._ids = ids
         self._audit = audit
-        self._region = region
 
     def decide(self, caller: Caller, link_id: int, decision: int, reason: str, preview: bool) -> Decided:
         """Mark a link and settle what it touches. Raises NotFound, Conflict."""
@@ -129,71 +122,6 @@ class Deciding:
             outcome.identifiers_moved if outcome else 0,
             preview,
         )
-
-    def block(self, caller: Caller, values: Sequence[tuple[str, str]], reason: str) -> int:
-        """Values (namespace, value) that identify nobody in this brand: a store's phone. How many were new.
-
-        Whoever they glued together falls apart at once. Raises Invalid for a value that is no identifier.
-        """
-        scope, at = caller.scope, self._clock.now()
-        forms: dict[tuple[str, str], None] = {}
-        for namespace, value in values:
-            form = form_of(self.book, namespace, value, self._region)
-            if isinstance(form, Refused):
-                raise value_refused(namespace, form.reason)
-            forms[namespace, form.value] = None
-        hashes = self._vault.index_many(scope.brand_id, forms)
-        with self.state.write() as tx:
-            sequences.lock_people(tx, scope.brand_id)
-            known = set(
-                tx.execute(sa.select(blocked_value.c.hash).where(blocked_value.c.brand_id == scope.brand_id)).scalars()
-            )
-            made = [
-                {
-                    "brand_id": scope.brand_id,
-                    "hash": text,
-                    "namespace": namespace,
-                    "masked": mask(namespace, value),
-                    "reason": reason,
-                    "blocked_by": caller.name,
-                    "at": at,
-                }
-                for text, (namespace, value) in zip(hashes, forms, strict=True)
-                if text not in known
-            ]
-            upsert(tx, blocked_value, made, ["brand_id", "hash"], ["reason"])
-            given = rows(tx, {"hash": sa.Text, "namespace": sa.Text}, [(row["hash"], row["namespace"]) for row in made])
-            numbers = (
-                tx.execute(
-                    sa.update(identifier)
-                    .where(
-                        identifier.c.hash == given.c.hash,
-                        identifier.c.namespace == given.c.namespace,
-                        identifier.c.brand_id == scope.brand_id,
-                    )
-                    .values(state=BLOCKED)
-                    .returning(identifier.c.identifier_id)
-                )
-                .scalars()
-                .all()
-            )
-            if numbers:
-                decisions.settle_around(self._bench(tx, scope.brand_id, micros(at)), [int(n) for n in numbers])
-            self._audit.record(caller, "identifiers_blocked", scope.brand, {"reason": reason}, count=len(made), tx=tx)
-        return len(made)
-
-    def blocked(self, scope: Scope) -> Mapping[str, list[str]]:
-        """The brand's own blocked values, masked, by namespace."""
-        found: dict[str, list[str]] = {}
-        with self.state.read() as tx:
-            for row in tx.execute(
-                sa.select(blocked_value.c.namespace, blocked_value.c.masked)
-                .where(blocked_value.c.brand_id == scope.brand_id)
-                .order_by(blocked_value.c.at)
-                .limit(200)
-            ):
-                found.setdefault(row.namespace, []).append(row.masked)
-        return found
 
     def _bench(self, tx: sa.Connection, brand_id: int, now: int) -> Workbench:
         return Workbench(tx, brand_id, self.book, self._ids, now)

@@ -78,14 +78,18 @@ def settle_around(bench: Workbench, numbers: Sequence[int]) -> Outcome | None:
 
     None when one of them has so many links that no single change can matter.
     """
-    clusters = _clusters_around(bench.tx, numbers)
+    clusters = clusters_around(bench.tx, numbers)
     if clusters is None:
         return None
     nodes, links = load(bench.tx, clusters)
     return bench.settle(nodes, links)
 
 
-def _clusters_around(tx: sa.Connection, numbers: Sequence[int]) -> set[int] | None:
+def clusters_around(tx: sa.Connection, numbers: Sequence[int]) -> set[int] | None:
+    """The clusters that these identifiers belong to, or would belong to if they identified somebody.
+
+    None when one of them has so many links that no single change can matter.
+    """
     given = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in numbers])
     own = tx.execute(
         sa.select(identifier.c.identifier_id, identifier.c.cluster_id, identifier.c.state).join_from(

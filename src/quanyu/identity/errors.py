@@ -51,6 +51,15 @@ def nothing_to_merge() -> Invalid:
     )
 
 
+def blocked_value_not_found(value_id: str) -> NotFound:
+    """The brand has not blocked such a value, or somebody took it back meanwhile."""
+    return NotFound(
+        "blocked_value_not_found",
+        Label("没有停用这个值", "No such value is blocked"),
+        detail=Label(f"{value_id} 不在本品牌的列表里，可能已被解除", f"{value_id} is not on this brand's list"),
+    )
+
+
 def value_refused(namespace: str, reason: str) -> Invalid:
     """A value is not an identifier."""
     words = {

@@ -1,6 +1,7 @@
 """Routes of identity: the policies, and what people decide about links and people."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -11,6 +12,7 @@ from quanyu.access.contracts import Caller
 from quanyu.identity.api import Identity
 from quanyu.identity.contracts import Decided
 from quanyu.identity.policies import OVER_LIMIT_LABELS
+from quanyu.kernel.clock import micros
 
 LinkId = Annotated[int, Path(ge=1, lt=1 << 53)]
 
@@ -23,7 +25,7 @@ class IdentityLabel(BaseModel):
 
 
 class PolicyOut(BaseModel):
-    """What a kind of identifier promises. `blocked` lists what never identifies anybody, the brand's own masked."""
+    """What a kind of identifier promises. `blocked` lists what never identifies anybody, in any brand."""
 
     namespace: str
     label: IdentityLabel
@@ -102,6 +104,32 @@ class BlockedOut(BaseModel):
     blocked: int
 
 
+class BlockedValueOut(BaseModel):
+    """A value that identifies nobody in this brand, masked, who said so and why."""
+
+    value_id: str
+    namespace: str
+    namespace_label: IdentityLabel
+    masked: str
+    reason: str
+    blocked_by: str
+    blocked_at: datetime
+
+
+class BlockedPage(BaseModel):
+    """The brand's blocked values, newest first."""
+
+    items: list[BlockedValueOut]
+    next_cursor: str | None = None
+    total: int | None = None
+
+
+class UnblockIn(_Strict):
+    """Why it identifies people after all."""
+
+    reason: str = Field(min_length=1, max_length=500)
+
+
 class PolicyChangeIn(_Strict):
     """What would be different about a policy; fields left out stay."""
 
@@ -135,6 +163,12 @@ def _decided(found: Decided) -> LinkDecided:
     )
 
 
+def _before(cursor: str | None) -> tuple[int, str] | None:
+    """Where the last page ended; a cursor that is none begins at the first page."""
+    at, dash, value_id = (cursor or "").partition("-")
+    return (int(at), value_id) if dash and at.isascii() and at.isdigit() and len(at) < 18 else None
+
+
 def router(identity: Identity, guard: Guard) -> APIRouter:
     """The routes of identity."""
     routes = APIRouter(tags=["identity"])
@@ -143,8 +177,7 @@ def router(identity: Identity, guard: Guard) -> APIRouter:
     preview_only = Annotated[bool, Query(description="Only say what would happen")]
 
     @routes.get("/identity/policies", summary="What each kind of identifier promises")
-    def list_identity_policies(caller: reader) -> PolicyList:
-        own = identity.blocked(caller.scope)
+    def list_identity_policies(_: reader) -> PolicyList:
         items = []
         for policy in identity.policies():
             mode = OVER_LIMIT_LABELS[policy.over_limit]
@@ -157,7 +190,7 @@ def router(identity: Identity, guard: Guard) -> APIRouter:
                     max_people=policy.max_people,
                     over_limit=policy.over_limit,
                     over_limit_label=IdentityLabel(zh=mode.zh, en=mode.en),
-                    blocked=[*policy.blocked, *own.get(policy.namespace, ())],
+                    blocked=list(policy.blocked),
                     personal=policy.personal,
                 )
             )
@@ -185,7 +218,33 @@ def router(identity: Identity, guard: Guard) -> APIRouter:
         body: BlockIn, caller: Annotated[Caller, Depends(guard.permit("settings.write"))]
     ) -> BlockedOut:
         values = [(one.namespace, one.value) for one in body.values]
-        return BlockedOut(blocked=identity.block(caller, values, body.reason))
+        return BlockedOut(blocked=identity.blocking.block(caller, values, body.reason))
+
+    @routes.get("/identity/blocked-values", summary="Values that identify nobody in this brand, newest first")
+    def list_blocked_values(
+        caller: Annotated[Caller, Depends(guard.permit("settings.read"))],
+        cursor: str | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> BlockedPage:
+        found, total = identity.blocking.list_values(caller.scope, _before(cursor), limit)
+        labels = {policy.namespace: policy.label for policy in identity.policies()}
+        items = [
+            BlockedValueOut(
+                namespace_label=IdentityLabel(**labels[one.namespace].as_dict()),
+                **{name: getattr(one, name) for name in BlockedValueOut.model_fields if name != "namespace_label"},
+            )
+            for one in found
+        ]
+        more = f"{micros(found[-1].blocked_at)}-{found[-1].value_id}" if len(found) == limit else None
+        return BlockedPage(items=items, next_cursor=more, total=total)
+
+    @routes.post(
+        "/identity/blocked-values/{value_id}/unblock", status_code=204, summary="Let a value identify people again"
+    )
+    def unblock_identity_value(
+        value_id: str, body: UnblockIn, caller: Annotated[Caller, Depends(guard.permit("settings.write"))]
+    ) -> None:
+        identity.blocking.unblock(caller, value_id, body.reason)
 
     @routes.post("/people/merge", summary="Say that people are one")
     def merge_people(body: PeopleMergeIn, caller: writer, preview: preview_only = False) -> PeopleMerged:

@@ -32,6 +32,7 @@ ALL = [
     "consent.read",
     "consent.write",
     "catalog.read",
+    "settings.read",
     "settings.write",
     "audiences.read",
     "journeys.read",
@@ -50,7 +51,7 @@ class Api:
     def __call__(self, method: str, path: str, body: Any = None, expect: int = 200, **query: Any) -> Any:
         answer = self._client.request(method, path, json=body, params=query, headers=self._headers)
         assert answer.status_code == expect, answer.text
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 @pytest.fixture
@@ -215,6 +216,48 @@ def test_blocking_a_value_lets_its_people_go(api: Api) -> None:
     assert api("POST", "/identity/blocked-values", body, 201) == {"blocked": 0}
     assert api("POST", "/people/search", {"q": "13912340001"})["items"] == []
     assert api("GET", f"/people/{found['person_id']}")["person"]["phone"] is None
-    phone = next(one for one in api("GET", "/identity/policies")["items"] if one["namespace"] == "phone")
-    assert "139****0001" in phone["blocked"]
-    assert phone["max_people"] == 3
+    policies = {one["namespace"]: one for one in api("GET", "/identity/policies")["items"]}
+    assert "13800138000" in policies["phone"]["blocked"]
+    assert "139****0001" not in policies["phone"]["blocked"], "what one brand blocked is on its own list"
+    assert policies["phone"]["max_people"] == 3
+
+
+def test_a_blocked_value_is_listed_with_its_reason_and_can_be_taken_back(
+    client: TestClient, access: Access, api: Api
+) -> None:
+    def person(q: str) -> str | None:
+        found = api("POST", "/people/search", {"q": q})["items"]
+        return found[0]["person_id"] if found else None
+
+    member = person("M1")
+    assert person("13912340001") == member
+    for number, reason in (("13912340001", "the shop's own phone"), ("13912340002", "a demonstrator")):
+        body = {"values": [{"namespace": "phone", "value": number}], "reason": reason}
+        api("POST", "/identity/blocked-values", body, 201)
+    newest = api("GET", "/identity/blocked-values", limit=1)
+    (stranger,) = newest["items"]
+    rest = api("GET", "/identity/blocked-values", limit=1, cursor=newest["next_cursor"])
+    (shop,) = rest["items"]
+    assert {one["masked"]: one["reason"] for one in (shop, stranger)} == {
+        "139****0001": "the shop's own phone",
+        "139****0002": "a demonstrator",
+    }
+    assert (newest["total"], shop["blocked_by"], shop["namespace_label"]["en"]) == (2, "test", "Phone")
+    if shop["masked"] != "139****0001":
+        shop, stranger = stranger, shop
+    assert person("13912340001") is None
+
+    reader = Api(client, key_of(access, ["settings.read"], ["one"]))
+    other = Api(client, key_of(access, ALL, ["two"]))
+    way = f"/identity/blocked-values/{shop['value_id']}/unblock"
+    reader("POST", way, {"reason": "ours again"}, 403)
+    assert other("GET", "/identity/blocked-values")["items"] == []
+    other("POST", way, {"reason": "not theirs"}, 404)
+    api("POST", way, {"reason": ""}, 422)
+    api("POST", way, {"reason": "a customer has this number now"}, 204)
+    api("POST", way, {"reason": "again"}, 404)
+    assert person("13912340001") == member, "as if it had never been blocked"
+    assert api("GET", f"/people/{member}")["person"]["phone"] == "139****0001"
+    # A value that nobody was ever seen with has nobody to come back to.
+    api("POST", f"/identity/blocked-values/{stranger['value_id']}/unblock", {"reason": "a mistake"}, 204)
+    assert reader("GET", "/identity/blocked-values") == {"items": [], "next_cursor": None, "total": 0}

@@ -23,6 +23,7 @@ export type CheckStep = Schemas["CheckStep"];
 export type Connection = Schemas["ConnectionOut"];
 export type AuditEntry = Schemas["AuditOut"];
 export type Policy = Schemas["PolicyOut"];
+export type BlockedValue = Schemas["BlockedValueOut"];
 export type ConsentRow = Schemas["ConsentTally"];
 export type Setting = Schemas["SettingOut"];
 export type Status = Schemas["StatusOut"];
@@ -95,6 +96,18 @@ export const useCheckConnection = () =>
   useChange(["connections"], (connection: string) => post<{ ok: boolean; steps: CheckStep[] }>(`/connections/${encodeURIComponent(connection)}/check`));
 
 export const usePolicies = () => useRead<Page<Policy>>("policies", "/identity/policies");
+export function useBlocked() {
+  const { brand } = useSession();
+  return useList(["blocked-values", brand.brand], (cursor, signal) => get<Page<BlockedValue>>("/identity/blocked-values", { cursor, limit: 50 }, signal));
+}
+
+export const useBlock = () =>
+  useChange(["blocked-values", "people"], (fields: Schemas["BlockIn"]) => post<Schemas["BlockedOut"]>("/identity/blocked-values", fields));
+export const useUnblock = () =>
+  useChange(["blocked-values", "people"], ({ value_id, reason }: { value_id: string; reason: string }) =>
+    post<void>(`/identity/blocked-values/${value_id}/unblock`, { reason }),
+  );
+
 export const useConsentSummary = () => useRead<Page<ConsentRow>>("consent-summary", "/consent/summary");
 export const useSettings = () => useRead<Page<Setting>>("settings", "/settings");
 export const useStatus = () => useRead<Status>("status", "/status", { refetchInterval: 10_000 });

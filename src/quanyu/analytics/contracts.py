@@ -173,6 +173,7 @@ class EventQuery:
     category: str | None = None
     order_id: str | None = None
     person_id: int | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ class EventSearch:
             ("store_id", query.store_id),
             ("order_id", query.order_id),
             ("person_id", query.person_id),
+            ("source", query.source),
         ):
             if value is not None:
                 conditions.append(rows[column] == value)

@@ -45,11 +45,12 @@ def router(door: Analytics, guard: Guard) -> APIRouter:
         to: To = None,
         person_id: Key = None,
         order_id: Key = None,
+        source: Key = None,
         cursor: Cursor = None,
         limit: Limit = 50,
     ) -> EventList:
         person = None if person_id is None else door.person_number(caller.scope, person_id)
-        query = EventQuery(name, first, to, store_id, channel, category, order_id, person)
+        query = EventQuery(name, first, to, store_id, channel, category, order_id, person, source)
         return _page_out(door.search_events(caller.scope, query, cursor=cursor, limit=limit))
 
     @routes.get("/events/names", summary="The names of events with how many there are")

@@ -59,6 +59,16 @@ def test_filters_narrow(shop: Shop) -> None:
     assert find(**days) == sum(days["first"] <= _day(e) <= days["last"] for _, e in everything)
 
 
+def test_a_source_narrows(shop: Shop) -> None:
+    views = event_table(World([Person(9, [event("page_viewed", AT - timedelta(days=3)) for _ in range(7)])]))
+    views = views.set_column(views.schema.get_field_index("source"), "source", [["till"] * 7])
+    shop.history.append("events", views, app="more", version=1)
+    find = lambda **how: shop.door.search_events(BRAND, EventQuery(**how)).total  # noqa: E731
+    assert find(source="till") == find(source="till", name="page_viewed") == 7
+    assert find(source="test") == sum(len(p.events) for p in shop.world.people)
+    assert find(source="nosuch") == 0
+
+
 def test_an_event_reads_with_the_names_of_what_it_names(shop: Shop) -> None:
     found = shop.door.search_events(BRAND, EventQuery(name="order_paid", store_id="sh01"), limit=200).items
     assert found[0].label == Label("支付订单", "Order paid")

@@ -15,7 +15,7 @@ import "./events.css";
 
 type Event = Schemas["EventOut"];
 
-const KEYS = ["name", "store_id", "channel", "category", "from", "to", "order_id", "person_id"] as const;
+const KEYS = ["name", "store_id", "channel", "category", "source", "from", "to", "order_id", "person_id"] as const;
 
 const text = (value: Label | string | null | undefined) => (typeof value === "string" ? value : say(value));
 
@@ -62,7 +62,7 @@ export default function EventsPage() {
         />
         <Input.Search key={filters["order_id"] ?? ""} defaultValue={filters["order_id"]} allowClear style={{ width: 240 }} placeholder={t("order")} aria-label={t("order")} onSearch={(value) => set("order_id", value.trim())} />
         <DateRange clearable value={{ from: filters["from"], to: filters["to"] }} label={t("period")} onChange={({ from, to }) => setMany({ from, to })} />
-        {(["store_id", "channel", "category", "person_id"] as const)
+        {(["source", "store_id", "channel", "category", "person_id"] as const)
           .filter((key) => filters[key])
           .map((key) => (
             <Button key={key} onClick={() => set(key, undefined)} aria-label={t("removeFilter", { name: t(`filters.${key}`) })}>

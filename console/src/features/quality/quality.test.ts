@@ -4,7 +4,7 @@ import { addressOf, type Problem } from "@/features/quality/api";
 const problem = (more: Partial<Problem>) => ({ kind: "volume_drop", source: "web", name: "order_paid", property: "", begins_on: "2026-09-20", ends_on: "2026-09-20", ...more }) as Problem;
 
 describe("a problem opens", () => {
-  it("to the events of its day", () => expect(addressOf(problem({}))).toBe("/events?name=order_paid&from=2026-09-20&to=2026-09-20"));
+  it("to the events of its day", () => expect(addressOf(problem({}))).toBe("/events?name=order_paid&source=web&from=2026-09-20&to=2026-09-20"));
   it("to what is held for its reason", () => expect(addressOf(problem({ kind: "quarantine", name: "", property: "bad_time" }))).toBe("/sources?tab=quarantine&source=web&reason=bad_time&status=held"));
   it("to what broke the plan", () => expect(addressOf(problem({ kind: "missing_required", property: "total" }))).toBe("/plan?tab=violations&name=order_paid&source=web"));
   it("to the books of its source", () => expect(addressOf(problem({ kind: "wrong_books" }))).toBe("/sources"));

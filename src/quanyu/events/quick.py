@@ -8,6 +8,7 @@ see `quanyu.http.quick` for who asks.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from quanyu.events import answers, errors
@@ -19,6 +20,8 @@ from quanyu.events.sources import WriteKeys, basic_user
 from quanyu.events.writers import EventLog
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.errors import QuanyuError
+
+log = logging.getLogger(__name__)
 
 # Gets status line and headers, and the rest of the answer.
 Answer = Callable[[bytes, bytes], None]
@@ -96,7 +99,9 @@ class QuickCalls:
         waiting = [self._waiting(received, loop, *one) for one in arrived]
         try:
             self._log().submit(waiting)
-        except QuanyuError as error:  # there is no log to write to
+        except Exception as error:  # there is no log to write to: nobody else would answer these
+            if not isinstance(error, QuanyuError):
+                log.exception("quick_calls_failed")
             for item in waiting:
                 item.tell(error)
 

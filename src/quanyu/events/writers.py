@@ -72,7 +72,7 @@ class Writers:
         self._look: asyncio.Task[None] | None = None
         self._full = False
         self._monotonic = monotonic
-        self._writers = {ORDINARY: open_(ORDINARY)}
+        self._writers = {ORDINARY: self._opened(ORDINARY)}
         self._lock = threading.Lock()
         self._window = monotonic()
         self._events: dict[str, int] = {}
@@ -89,7 +89,10 @@ class Writers:
         """See `EventLog`."""
         groups: dict[LogWriter, list[Waiting]] = {}
         for item in waiting:
-            groups.setdefault(self._writer(item.header), []).append(item)
+            try:
+                groups.setdefault(self._writer(item.header), []).append(item)
+            except QuanyuError as error:
+                item.tell(error)
         for writer, group in groups.items():
             try:
                 if writer is not self._writers[ORDINARY]:
@@ -131,8 +134,15 @@ class Writers:
             with self._lock:
                 writer = self._writers.get(kind)
                 if writer is None:
-                    writer = self._writers[kind] = self._open(kind)
+                    writer = self._writers[kind] = self._opened(kind)
         return writer
+
+    def _opened(self, kind: str) -> LogWriter:
+        """A writer, for which a full disk may have no room."""
+        try:
+            return self._open(kind)
+        except OSError as error:
+            raise errors.log_broken(error.strerror or str(error)) from error
 
     def _floods(self, header: FrameHeader) -> bool:
         """Whether the frame is one of many: a table, or of a source over its part in this window or the last."""

@@ -1,6 +1,7 @@
 """Nobody waits behind what somebody else has piled up in the log."""
 
 import asyncio
+import errno
 import json
 import os
 import time
@@ -10,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from quanyu.events.contracts import START, FrameHeader, Position
-from quanyu.events.errors import BacklogFull
-from quanyu.events.log import LogWriter
+from quanyu.events.errors import BacklogFull, LogUnavailable
+from quanyu.events.log import LogWriter, Waiting
 from quanyu.events.reader import LogReader
 from quanyu.events.writers import Writers
 from tests.unit.events.conftest import World
@@ -71,6 +72,41 @@ def test_a_source_that_floods_gets_a_writer_of_its_own_and_comes_back(
     writers.append_now([(header("flood"), b"x")])
     assert waiting("w00")["flood"] == 40_200, "long ago is forgotten"
     writers.close()
+
+
+def test_a_writer_for_which_the_disk_has_no_room_is_a_refusal_and_opened_later(
+    tmp_path: Path, seconds: Seconds
+) -> None:
+    full = {"b"}
+
+    def open_(prefix: str) -> LogWriter:
+        if prefix in full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return LogWriter(tmp_path, CIPHER, prefix=prefix, reserve_bytes=0)
+
+    writers = Writers(open_, seconds)
+
+    async def send(*sources: str) -> list[object]:
+        """Through the short way, all at once."""
+        said: asyncio.Queue[object] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+        writers.submit(
+            [Waiting(header(one, 20_001 if one == "flood" else 1), b"x", said.put_nowait, loop) for one in sources]
+        )
+        return [await asyncio.wait_for(said.get(), 10) for _ in sources]
+
+    refused, stored = sorted(asyncio.run(send("flood", "till")), key=lambda one: isinstance(one, Position))
+    assert isinstance(refused, LogUnavailable)
+    assert (refused.status, refused.retry_after) == (503, 5)
+    assert isinstance(stored, Position)
+    with pytest.raises(LogUnavailable):
+        asyncio.run(writers.append(header("flood", 1), b"x"))
+    full.clear()
+    assert isinstance(asyncio.run(writers.append(header("flood", 1), b"x")), Position)
+    writers.close()
+    full.add("w")
+    with pytest.raises(LogUnavailable):
+        Writers(open_, seconds)
 
 
 def test_whoever_floods_past_the_bound_is_refused_until_a_part_is_worked_off_and_nobody_else(

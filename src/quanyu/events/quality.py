@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from quanyu.access.api import Brand
@@ -208,6 +209,7 @@ class Quality:
             self._reconciliation.wrong(brand_id),
             frozenset(row.source for row in sources if row.kind in OWN),
             _loaded(tx, brand_id),
+            _arrivals(tx, brand_id, now),
         )
 
 
@@ -275,6 +277,22 @@ def _loaded(tx: sa.Connection, brand_id: int) -> frozenset[str]:
         .having(sa.func.count(day.distinct()) < REGULAR_DAYS)
     )
     return frozenset(found.scalars())
+
+
+def _arrivals(tx: sa.Connection, brand_id: int, now: datetime) -> dict[str, npt.NDArray[np.int64]]:
+    """The hours in which something of a source was received, in order."""
+    hour = (sa.type_coerce(book.c.hour_at, sa.BigInteger) // HOUR_MICROS).label("hour")
+    rows = tx.execute(
+        sa.select(book.c.source, hour)
+        .where(
+            book.c.source.in_(_of_brand(brand_id)), book.c.accepted > 0, book.c.hour_at >= now - timedelta(hours=HOURS)
+        )
+        .order_by(book.c.source, book.c.hour_at)
+    )
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        found.setdefault(row.source, []).append(row.hour)
+    return {source: np.array(hours, np.int64) for source, hours in found.items()}
 
 
 def _of_brand(brand_id: int) -> sa.Select[Any]:

@@ -25,6 +25,8 @@ _DAY = 24
 _LATEST = timedelta(hours=48)
 _NEW = timedelta(days=7)
 _GONE = timedelta(hours=48)
+_DELIVERIES = 7  # so many of them show that a source comes in deliveries,
+_APART = 6.0  # hours on average from one to the next
 REGULAR_DAYS = 3  # a source that sent on fewer days than these sends nothing regularly
 _WITHOUT_PEOPLE = frozenset({"item_updated", "item_removed"})
 
@@ -64,6 +66,8 @@ class Facts:
     wrong_books: Sequence[Any]
     own: frozenset[str] = frozenset()  # where the product itself records: as bursty as its campaigns, never judged
     loaded: frozenset[str] = frozenset()  # all came on a day or two: its history was loaded, nothing more is awaited
+    # The hours (since 1970) in which something of a source was received, in order: the others are when it happened.
+    arrivals: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     def of_source(self, source: str) -> npt.NDArray[np.int64]:
         """All events of a source by hour."""
@@ -72,6 +76,16 @@ class Facts:
             if one == source:
                 total += series.events
         return total
+
+    def in_deliveries(self, source: str) -> bool:
+        """Whether a source comes as a file a day or the like: until the next one nothing more can be there."""
+        arrivals = self.arrivals.get(source, ())
+        return len(arrivals) >= _DELIVERIES and float(np.diff(arrivals).mean()) >= _APART
+
+    def reach(self, source: str) -> int:
+        """The place behind the last hour of a source that has events."""
+        active = np.flatnonzero(self.of_source(source))
+        return int(active[-1]) + 1 if len(active) else 0
 
     def hour(self, place: int) -> datetime:
         """When the hour at a place of a series begins."""
@@ -85,8 +99,7 @@ def stale_sources(facts: Facts) -> Iterator[Finding]:
         active = np.flatnonzero(facts.of_source(source)[: HOURS - 1])
         if source in facts.own | facts.loaded or last is None or len(active) < 3 * _DAY:
             continue
-        longest = int(np.quantile(np.diff(active), 0.995)) if len(active) > 1 else 1
-        usual = max(1, longest)
+        usual = max(1, _longest(active), _longest(facts.arrivals.get(source, ())))
         silent = (facts.now - last).total_seconds() / 3600
         if silent > max(2.0, 2.0 * usual) and silent < HOURS:
             severity: Severity = "high" if silent > 4 * usual else "medium"
@@ -95,12 +108,19 @@ def stale_sources(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _longest(hours: npt.NDArray[np.int64] | tuple[()]) -> int:
+    """The longest usual gap between hours, 0 for fewer than two."""
+    return int(np.quantile(np.diff(hours), 0.995)) if len(hours) > 1 else 0
+
+
 def unusual_volume(facts: Facts) -> Iterator[Finding]:
     """Far more or far fewer events than at this hour of the week usually, in the last complete day."""
     for (source, name), series in facts.series.items():
         if source in facts.own | facts.loaded:
             continue
         end = HOURS - 1 - min(facts.late.get(source, 0), int(_LATEST.total_seconds() // 3600))
+        if facts.in_deliveries(source):
+            end = min(end, facts.reach(source))
         found = _unusual(series.events, end)
         if found is not None:
             place, count, usual, hours = found
@@ -203,7 +223,8 @@ def _is_gone(facts: Facts, source: str, name: str, row: Any) -> bool:
     series = facts.series.get((source, name))
     if series is None or source in facts.loaded:
         return False
-    if facts.now - row.last_at < _GONE + timedelta(hours=facts.late.get(source, 0)):
+    now = facts.hour(facts.reach(source)) if facts.in_deliveries(source) else facts.now
+    if now - row.last_at < _GONE + timedelta(hours=facts.late.get(source, 0)):
         return False
     days = series.events[: HOURS // _DAY * _DAY].reshape(-1, _DAY).sum(axis=1)
     return int((days[-16:-2] > 0).sum()) >= 10

@@ -23,6 +23,7 @@ from quanyu.events.tables import source as source_table
 from quanyu.kernel.clock import ManualClock, micros
 from quanyu.kernel.errors import NotFound
 from quanyu.kernel.label import Label
+from quanyu.storage.bulk import insert_ignore
 from quanyu.storage.engine import DuckDBEngine
 from quanyu.storage.history import History
 from quanyu.storage.state import State
@@ -47,9 +48,17 @@ class Brand:
         self.serial = 0
 
     def add(
-        self, name: str, hours: range, each: int, properties: dict[str, Any], *, source: str = "web", person: int = 7
+        self,
+        name: str,
+        hours: range,
+        each: int,
+        properties: dict[str, Any],
+        *,
+        source: str = "web",
+        person: int = 7,
+        received: datetime | None = None,
     ) -> None:
-        """`each` events in each of the hours that lie so many hours back."""
+        """`each` events in each of the hours that lie so many hours back, received at once or at one time."""
         whole = NOW.replace(minute=0)
         at = [micros(whole - back * HOUR) + n * 1_000_000 for back in hours for n in range(each)]
         days = [datetime.fromtimestamp(one / 1e6, UTC).date().isoformat() for one in at]
@@ -61,7 +70,7 @@ class Brand:
             "name": [name] * count,
             "brand": ["acme"] * count,
             "occurred_at": at,
-            "received_at": [one + 1_000_000 for one in at],
+            "received_at": [micros(received) if received else one + 1_000_000 for one in at],
             "day": days,
             "person_id": np.full(count, person),
             "anchor_id": np.full(count, person),
@@ -145,6 +154,47 @@ def test_a_history_that_was_loaded_at_once_is_not_missed_afterwards(brand: Brand
         ("volume_drop", "order_paid", ""),
         ("volume_drop", "product_viewed", ""),
     ]
+
+
+def deliver(brand: Brand, day: int, each: int = 20, *, weekend: bool = True) -> datetime:
+    """A file with the orders of the day that many days before today, at two the next morning; when it came.
+
+    Without `weekend` what would come then comes on Monday.
+    """
+    midnight = NOW.replace(hour=0, minute=0)
+    came = midnight - timedelta(days=day - 1) + timedelta(hours=2)
+    while not weekend and came.weekday() > 4:
+        came += timedelta(days=1)
+    first = NOW.hour + 24 * day
+    brand.add("order_paid", range(first - 23, first + 1), each, {"total": 5}, source="pos", received=came)
+    with brand.world.state.write() as tx:
+        insert_ignore(tx, book, [{"source": "pos", "hour_at": came, "accepted": 24 * each}])
+        tx.execute(sa.update(source_table).where(source_table.c.source == "pos").values(last_event_at=came))
+    return came
+
+
+def test_a_file_of_yesterdays_orders_every_night_is_judged_by_what_it_brought(brand: Brand) -> None:
+    for day in range(56, 1, -1):
+        deliver(brand, day)
+    for hours in range(0, 24, 3):  # from yesterday's file to just before the one of today
+        brand.clock.set(NOW.replace(hour=2, minute=10) - timedelta(days=1) + timedelta(hours=hours))
+        assert brand.found() == [], brand.clock.now()
+    brand.clock.set(NOW.replace(hour=3, minute=50))
+    assert brand.found() == [], "two hours late is not silent"
+    brand.clock.set(deliver(brand, 1, each=1) + 12 * HOUR)
+    assert brand.found() == [("volume_drop", "order_paid", "")]
+    brand.clock.set(NOW.replace(hour=2, minute=30) + timedelta(days=2))
+    assert ("stale_source", "", "") in brand.found(), "a file is missing"
+    (stale,) = [one for one in brand.problems() if one.kind == "stale_source"]
+    assert stale.title.en == "pos has sent nothing for 48.5 hours; its longest usual gap is 24"
+
+
+def test_nothing_is_awaited_of_a_file_that_does_not_come_at_weekends(brand: Brand) -> None:
+    for day in range(56, 3, -1):  # NOW is a Monday: the orders of Friday have not come yet
+        deliver(brand, day, weekend=False)
+    for hours in (30, 44, 49):  # after Saturday's silence, and Sunday's, and just before they come
+        brand.clock.set(NOW.replace(hour=0, minute=50) - timedelta(days=2) + timedelta(hours=hours))
+        assert brand.found() == [], brand.clock.now()
 
 
 def test_a_spike_is_told_from_a_regular_peak(brand: Brand) -> None:

@@ -4639,6 +4639,7 @@ export interface components {
             event_id: string;
             /** Name */
             name: string;
+            name_label: components["schemas"]["ProfileLabel"];
             /** Source */
             source: string;
         };

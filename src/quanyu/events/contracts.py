@@ -115,6 +115,7 @@ EVENT_LABELS: dict[str, Label] = {
     "app_opened": Label("打开 App", "App opened"),
     "mini_program_opened": Label("打开小程序", "Mini program opened"),
     "coupon_issued": Label("发放优惠券", "Coupon issued"),
+    "coupon_viewed": Label("查看优惠券", "Coupon viewed"),
     "coupon_redeemed": Label("核销优惠券", "Coupon redeemed"),
     "campaign_mailed": Label("营销邮寄", "Campaign mailed"),
     "message_submitted": Label("消息已提交", "Message submitted"),

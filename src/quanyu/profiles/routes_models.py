@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from quanyu.consent.contracts import CHANNELS, PURPOSES, PersonConsent
+from quanyu.events.contracts import event_label
 from quanyu.identity.contracts import LinkView
 from quanyu.kernel.label import Label
 from quanyu.profiles.contracts import PersonCard, StoreName, Tag
@@ -79,6 +80,7 @@ class LinkEvent(BaseModel):
     source: str
     event_id: str
     name: str
+    name_label: ProfileLabel
 
 
 class PersonLink(BaseModel):
@@ -289,7 +291,10 @@ def link_out(view: LinkView) -> PersonLink:
     """A link with its explanation."""
     event = None
     if view.event_id is not None:
-        event = LinkEvent(source=view.source or "", event_id=view.event_id, name=view.event_name or "")
+        name = view.event_name or ""
+        event = LinkEvent(
+            source=view.source or "", event_id=view.event_id, name=name, name_label=label_out(event_label(name))
+        )
     return PersonLink(
         link_id=view.link_id,
         a=view.a,

@@ -114,7 +114,9 @@ def test_a_person_s_page_explains_every_link(api: Api) -> None:
     assert page["person"]["name"] == "李*"
     assert {one["namespace"]: one["masked"] for one in page["identifiers"]}["phone"] == "139****0001"
     by_status = {one["status"]: one for one in page["links"]}
-    assert by_status["accepted"]["event"] == {"source": "web", "event_id": "e1", "name": "identified"}
+    words = {"zh": "识别客户", "en": "Identified"}
+    first = {"source": "web", "event_id": "e1", "name": "identified", "name_label": words}
+    assert by_status["accepted"]["event"] == first
     assert "member number" in by_status["refused"]["reason"]["en"]
     traits = {one["name"]: (one["value"], one["personal"]) for one in page["traits"]}
     assert traits == {"name": ("李*", True), "city": ("上海", False)}

@@ -9,6 +9,7 @@ import { say } from "@/shared/api";
 import { at, integer } from "@/shared/format";
 import { useSession } from "@/shared/session";
 import { Pill, type Tone } from "@/shared/pill";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Card, MadeBadge, sentenceOf } from "@/shared/ui";
 
@@ -25,6 +26,7 @@ function Day({ at: moment }: { at: string }) {
 export function Identity({ detail }: { detail: PersonDetail }) {
   const { t } = useTranslation("people");
   const { may } = useSession();
+  const named = useSourceName();
   const { message } = App.useApp();
   const actions = usePersonActions(detail.person.person_id);
   const [denying, setDenying] = useState<Link | null>(null);
@@ -90,7 +92,7 @@ export function Identity({ detail }: { detail: PersonDetail }) {
                 <>
                   {say(row.rule_label)}
                   <small className="faint" title={row.event?.event_id}>
-                    {[row.event ? `${row.event.source} · ${row.event.name ?? row.event.event_id}` : "", at(row.first_at, "YYYY-MM-DD")].filter(Boolean).join(" · ")}
+                    {[row.event ? `${named(row.event.source)} · ${say(row.event.name_label)}` : "", at(row.first_at, "YYYY-MM-DD")].filter(Boolean).join(" · ")}
                   </small>
                 </>
               ),

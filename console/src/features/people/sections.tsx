@@ -1,11 +1,21 @@
 // Traits and tags of a person.
 import { App, Select, Tag } from "antd";
+import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import { usePersonActions, useTags, type PersonDetail } from "@/features/people/api";
 import { say } from "@/shared/api";
 import { at } from "@/shared/format";
 import { useSession } from "@/shared/session";
 import { Card, Empty, MadeBadge, sentenceOf } from "@/shared/ui";
+
+const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d/;
+
+/** A trait's value as people read it: moments in the brand's time, what has words in words. */
+function traitText(name: string, value: unknown, t: TFunction): string {
+  if (typeof value === "boolean") return t(value ? "yes" : "no");
+  if (typeof value === "string" && INSTANT.test(value)) return at(value);
+  return name === "gender" ? t(`genders.${String(value)}`, { defaultValue: String(value) }) : String(value);
+}
 
 export function Traits({ detail }: { detail: PersonDetail }) {
   const { t } = useTranslation("people");
@@ -17,7 +27,7 @@ export function Traits({ detail }: { detail: PersonDetail }) {
             <div key={trait.name}>
               <dt>{say(trait.label)}</dt>
               <dd title={`${trait.source} · ${at(trait.at)}`}>
-                {String(trait.value)} {trait.made ? <MadeBadge /> : null}
+                {traitText(trait.name, trait.value, t)} {trait.made ? <MadeBadge /> : null}
               </dd>
             </div>
           ))}

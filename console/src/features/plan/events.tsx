@@ -6,6 +6,7 @@ import { newEvent, type Plan, type PlanEvent } from "@/features/plan/api";
 import { say, type Label } from "@/shared/api";
 import { integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Card, Empty } from "@/shared/ui";
 
@@ -24,6 +25,7 @@ export function PlanEvents({ plan, labels, writable, change }: Props) {
   const { t } = useTranslation("plan");
   const [open, setOpen] = useState<string | null>(null);
   const [text, setText] = useState("");
+  const named = useSourceName();
   const events = plan.events ?? {};
   const rows: Row[] = Object.entries(events)
     .map(([name, event]) => ({ name, ...event }))
@@ -58,7 +60,7 @@ export function PlanEvents({ plan, labels, writable, change }: Props) {
             { title: t("event"), key: "name", render: (_, row) => <Button type="link" className="plain" onClick={() => setOpen(row.name)}>{say(labels[row.name]) || row.name}<small className="faint">{row.name}</small></Button> },
             { title: t("description"), dataIndex: "description", render: (value: string) => value || "–" },
             { title: t("owner"), dataIndex: "owner", render: (value: string) => value || "–" },
-            { title: t("sources"), dataIndex: "sources", render: (value?: string[]) => (value?.length ? value.join("、") : t("allSources")) },
+            { title: t("sources"), dataIndex: "sources", render: (value?: string[]) => (value?.length ? value.map(named).join(" · ") : t("allSources")) },
             { title: t("properties"), key: "properties", align: "right", render: (_, row) => integer(Object.keys(row.properties ?? {}).length) },
             { title: t("rule"), dataIndex: "rule", render: (value: string) => <Pill tone={value === "quarantine" ? "bad" : value === "drop" ? "warn" : "calm"}>{t(`rules.${value}`)}</Pill> },
           ]}

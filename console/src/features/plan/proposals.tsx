@@ -7,6 +7,7 @@ import { say } from "@/shared/api";
 import { ago, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Card, Empty, Loaded } from "@/shared/ui";
 
@@ -16,6 +17,7 @@ export function Proposals({ plan, writable, change }: { plan: Plan; writable: bo
   const { t } = useTranslation("plan");
   const { brand } = useSession();
   const query = useProposals(brand.brand);
+  const named = useSourceName();
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   return (
     <Card>
@@ -45,7 +47,7 @@ export function Proposals({ plan, writable, change }: { plan: Plan; writable: bo
                   { title: t("property"), dataIndex: "property", render: (value: string) => value || <Pill tone="info">{t("wholeEvent")}</Pill> },
                   { title: t("type"), key: "types", render: (_, row) => row.types.map((type) => t(`types.${type}`)).join("、") || "–" },
                   { title: t("example"), dataIndex: "example", render: (value: string) => (value ? <code className="excerpt">{value}</code> : "–") },
-                  { title: t("sources"), dataIndex: "sources", render: (value: string[]) => value.join("、") },
+                  { title: t("sources"), dataIndex: "sources", render: (value: string[]) => value.map(named).join(" · ") },
                   { title: t("seen"), dataIndex: "last_at", render: (value: string) => ago(value) },
                   { title: t("personal"), key: "personal", render: (_, row) => (row.suggestion?.personal ? <Pill tone="warn">{t("personalGuess")}</Pill> : null) },
                 ]}

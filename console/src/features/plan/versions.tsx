@@ -28,7 +28,7 @@ export function Versions() {
                 dataSource={data.items}
                 minWidth={760}
                 columns={[
-                  { title: t("version"), dataIndex: "version", render: (value: number) => t("versionN", { n: value }) },
+                  { title: t("version"), dataIndex: "version", render: (value: number) => <span className="plan-nowrap">{t("versionN", { n: value })}</span> },
                   { title: t("when"), dataIndex: "made_at", render: (value: string) => at(value) },
                   { title: t("who"), dataIndex: "made_by" },
                   { title: t("note"), dataIndex: "note", render: (value: string) => value || "–" },

@@ -8,6 +8,7 @@ import { at, integer } from "@/shared/format";
 import { useFilters } from "@/shared/lists";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Card, Empty, Loaded } from "@/shared/ui";
 
@@ -19,12 +20,13 @@ export function Violations() {
   const { brand } = useSession();
   const { filters, change } = useFilters(["name", "source", "hours"]);
   const hours = Number(filters.hours) || 168;
+  const named = useSourceName();
   const query = useViolations(brand.brand, { hours, name: filters.name, source: filters.source });
   return (
     <Card>
       <div className="filters">
         <Segmented aria-label={t("period")} value={hours} onChange={(value) => change({ hours: String(value) })} options={PERIODS.map((value) => ({ value, label: t(`periods.${value}`) }))} />
-        {(["name", "source"] as const).filter((key) => filters[key]).map((key) => <Button key={key} onClick={() => change({ [key]: null })}>{t(key === "name" ? "event" : "source")}: {filters[key]} ✕</Button>)}
+        {(["name", "source"] as const).filter((key) => filters[key]).map((key) => <Button key={key} onClick={() => change({ [key]: null })}>{t(key === "name" ? "event" : "source")}: {key === "source" ? named(filters[key] ?? "") : filters[key]} ✕</Button>)}
       </div>
       <Loaded query={query} rows={8}>
         {(data) =>
@@ -34,7 +36,7 @@ export function Violations() {
               dataSource={data.items}
               minWidth={980}
               columns={[
-                { title: t("event"), key: "event", render: (_, row) => <span>{say(row.name_label)}<small className="faint">{row.name} · {row.source}</small></span> },
+                { title: t("event"), key: "event", render: (_, row) => <span>{say(row.name_label)}<small className="faint">{row.name} · {named(row.source)}</small></span> },
                 { title: t("property"), dataIndex: "property", render: (value: string) => value || "–" },
                 { title: t("reason"), key: "reason", render: (_, row) => say(row.reason_label) },
                 { title: t("rule"), dataIndex: "rule", render: (value: Violation["rule"]) => <Pill tone={TONE[value]}>{t(`rules.${value}`)}</Pill> },

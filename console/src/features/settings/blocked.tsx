@@ -1,5 +1,4 @@
 // Values that identify nobody: the brand's own, which can be taken back, and those that hold for everybody.
-import { StopOutlined } from "@ant-design/icons";
 import { Alert, Button, Form, Input, Modal, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -19,7 +18,7 @@ export function BlockedCard({ policies }: { policies: Policy[] }) {
   const [freeing, setFreeing] = useState<BlockedValue | null>(null);
   const writes = may("settings.write");
   const block = (
-    <Button icon={<StopOutlined />} data-testid="block-value" onClick={() => setBlocking(true)}>
+    <Button data-testid="block-value" onClick={() => setBlocking(true)}>
       {t("blocked.new")}
     </Button>
   );

@@ -12,8 +12,8 @@ export function Connect() {
   const snippets: Record<string, string> = {
     "Segment · Python": `import segment.analytics as analytics\nanalytics.write_key = "WRITE_KEY"\nanalytics.host = "${host}"\nanalytics.track("user-1", "Product Viewed", {"product_id": "sku-1"})`,
     "Segment · Node": `import { Analytics } from "@segment/analytics-node";\nconst analytics = new Analytics({ writeKey: "WRITE_KEY", host: "${host}" });\nanalytics.track({ userId: "user-1", event: "Product Viewed", properties: { product_id: "sku-1" } });`,
-    "神策 · Python": `import sensorsanalytics\nconsumer = sensorsanalytics.BatchConsumer("${host}/sa?project=default&token=WRITE_KEY")\nsa = sensorsanalytics.SensorsAnalytics(consumer)\nsa.track("user-1", "ViewProduct", {"product_id": "sku-1"}, is_login_id=True)`,
-    "神策 · Web": `sensors.init({ server_url: "${host}/sa?project=default&token=WRITE_KEY" });`,
+    [`${t("sensors")} · Python`]: `import sensorsanalytics\nconsumer = sensorsanalytics.BatchConsumer("${host}/sa?project=default&token=WRITE_KEY")\nsa = sensorsanalytics.SensorsAnalytics(consumer)\nsa.track("user-1", "ViewProduct", {"product_id": "sku-1"}, is_login_id=True)`,
+    [`${t("sensors")} · Web`]: `sensors.init({ server_url: "${host}/sa?project=default&token=WRITE_KEY" });`,
     HTTP: `curl -u WRITE_KEY: ${host}/v1/track -d '{"messageId": "m-1", "userId": "user-1", "event": "Product Viewed", "properties": {"product_id": "sku-1"}}'`,
   };
   return (

@@ -8,6 +8,7 @@ import { say } from "@/shared/api";
 import { ago, at, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Card, Loaded } from "@/shared/ui";
 
@@ -17,6 +18,7 @@ export function Groups({ choose }: { choose: (group: Group) => void }) {
   const { t } = useTranslation("sources");
   const { brand, may } = useSession();
   const query = useGroups(brand.brand);
+  const named = useSourceName();
   const [open, setOpen] = useState<Group | null>(null);
   return (
     <Loaded query={query} rows={3}>
@@ -30,7 +32,7 @@ export function Groups({ choose }: { choose: (group: Group) => void }) {
               minWidth={640}
               columns={[
                 { title: t("reason"), key: "reason", render: (_, row) => <Button type="link" className="plain" onClick={() => choose(row)}>{say(row.reason_label)}</Button> },
-                { title: t("source"), dataIndex: "source" },
+                { title: t("source"), dataIndex: "source", render: named },
                 { title: t("events"), dataIndex: "events", align: "right", render: integer },
                 { title: t("lastSeen"), dataIndex: "last_at", render: (value: string) => <span title={at(value)}>{ago(value)}</span> },
                 { title: "", key: "act", align: "right", render: (_, row) => (may("sources.write") ? <Button size="small" data-testid={`replay-${row.reason}`} onClick={() => setOpen(row)}>{t("bulk.open")}</Button> : null) },

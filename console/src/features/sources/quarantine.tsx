@@ -9,6 +9,7 @@ import { at, integer } from "@/shared/format";
 import { LoadMore, useFilters } from "@/shared/lists";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Card, Empty, FilterBar, Loaded, sentenceOf } from "@/shared/ui";
 
@@ -19,6 +20,7 @@ export default function Quarantine() {
   const { filters, change, reset, active } = useFilters(["source", "reason", "status"]);
   const query = useQuarantine(brand.brand, filters);
   const sources = useSources(brand.brand);
+  const named = useSourceName();
   const actions = useSourceActions();
   const [open, setOpen] = useState<Held | null>(null);
   const [body, setBody] = useState("");
@@ -51,7 +53,7 @@ export default function Quarantine() {
               minWidth={820}
               columns={[
                 { title: t("received"), dataIndex: "received_at", render: (value: string) => at(value, "MM-DD HH:mm:ss") },
-                { title: t("source"), dataIndex: "source" },
+                { title: t("source"), dataIndex: "source", render: named },
                 { title: t("reason"), key: "reason", render: (_, row) => <span>{say(row.reason_label)}<small className="faint">{[row.where, row.detail].filter(Boolean).join(" · ")}</small></span> },
                 { title: t("excerpt"), dataIndex: "excerpt", render: (value: string) => <code className="excerpt">{value}</code> },
                 { title: t("events"), dataIndex: "count", align: "right", render: integer },

@@ -40,6 +40,7 @@ def drafts(frame: Frame, origin: Origin) -> Iterator[Draft | Refused]:
         row = read(raw)
         if row is not None:
             reason = row.reason if row.reason in REASONS else "bad_field"
-            yield Refused(reason, row.column, f"row {row.row + 1}: {row.value}" if row.value else f"row {row.row + 1}")
+            line = f"row {row.row + 2}"  # as a spreadsheet numbers them: the header is the first
+            yield Refused(reason, row.column, f"{line}: {row.value}" if row.value else line)
         else:
             yield from native.drafts(replace(frame, payload=raw), origin)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.faults.disks import compiled
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,14 +58,7 @@ class Mortals:
 @pytest.fixture(scope="session")
 def failpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`failpoints.c` as a library to preload."""
-    if sys.platform != "linux":
-        pytest.fail("the sweep preloads a library, which needs Linux: run the tests in a Linux container")
-    given = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
-    compiler = [given] if given else [sys.executable, "-m", "ziglang", "cc"]
-    library = tmp_path_factory.mktemp("failpoints") / "failpoints.so"
-    source = Path(__file__).with_name("failpoints.c")
-    subprocess.run([*compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl", "-lpthread"], check=True)
-    return library
+    return compiled("failpoints", tmp_path_factory.mktemp("failpoints"))
 
 
 @pytest.fixture

@@ -94,12 +94,13 @@ class Installation:
         if database_url:
             self.environment["QUANYU_DATABASE_URL"] = database_url
         self.extra: dict[str, dict[str, str]] = {}  # more variables of a process
+        self.prefix: tuple[str, ...] = ()  # what every command is started with
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command of `quanyu` to its end."""
         done = subprocess.run(
-            [sys.executable, "-m", "quanyu", *arguments],
+            [*self.prefix, sys.executable, "-m", "quanyu", *arguments],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -140,7 +141,7 @@ class Installation:
         }
         log = (self.folder / f"{name}.log").open("ab")
         self.processes[name] = subprocess.Popen(
-            [sys.executable, *commands[name]],
+            [*self.prefix, sys.executable, *commands[name]],
             env={**self.environment, **self.extra.get(name, {})},
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -157,7 +158,7 @@ class Installation:
         """End a process as a power cut would."""
         process = self.processes.pop(name)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert process.wait() == -signal.SIGKILL, f"{name} had ended by itself:\n{self.log(name)[-4000:]}"
 
     def stop(self) -> None:
         for process in self.processes.values():

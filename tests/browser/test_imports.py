@@ -168,3 +168,34 @@ def test_a_connection_is_changed_paused_and_read_from_the_start_and_its_secret_s
     expect(page.get_by_text("已停用" if zh else "Paused").first).to_be_visible()
     scrolled = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert scrolled <= 0, "the page scrolls sideways"
+
+
+@pytest.mark.parametrize(("language", "width"), [("zh", 1280), ("en", 390)])
+def test_reported_stock_is_seen_by_product_and_store(
+    context: BrowserContext, installation: Installation, tmp_path: Path, language: str, width: int
+) -> None:
+    page = context.new_page()
+    walker = Walker(page, f"{installation.base}/?lang={language}")
+    walker.sign_in()
+    zh = language == "zh"
+    page.goto(f"{installation.base}/imports?lang={language}")
+    export = tmp_path / "stock.csv"
+    rows = f"W1,货{language},12,2026-01-05 08:00:00\nW2,货{language},3.5,2026-01-05 08:00:00\n"
+    export.write_text("仓库编码,商品编码,可用库存,更新时间\n" + rows, encoding="utf-8")
+    walker.the("import-file").set_input_files(str(export))
+    expect(page.get_by_text("ERP 库存" if zh else "ERP stock").first).to_be_visible()
+    walker.the("preview").click()
+    walker.the("run-import").click()
+    expect(walker.the("job-books")).to_have_attribute("data-status", "done", timeout=60_000)
+    page.set_viewport_size({"width": width, "height": 900})
+    eventually("the stock is there", lambda: len(installation.api().get("/stock", q=f"货{language}")["items"]) == 1)
+    page.goto(f"{installation.base}/goods?lang={language}")
+    page.get_by_label("搜索商品名称或编码" if zh else "Search by name or SKU").fill(f"货{language}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("15.5")).to_be_visible()
+    page.get_by_role("button", name="展开" if zh else "Unfold").first.click()
+    expect(page.get_by_text("W2", exact=True)).to_be_visible()
+    expect(page.get_by_text("3.5", exact=True)).to_be_visible()
+    _picture(page, f"goods-{language}-{width}")
+    scrolled = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert scrolled <= 0, "the page scrolls sideways"

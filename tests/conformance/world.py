@@ -283,6 +283,15 @@ def _people(world: World, brand: str, layer: str, *, count: int, store: str, sta
                     consent=({"purpose": "marketing", "channel": "webhook", "status": "granted"},),
                 )
             )
+    events.append(
+        NativeEvent(
+            event_id=f"{mark}{layer}-stock",
+            name="stock_reported",
+            occurred_at=NOW - timedelta(days=1),
+            store_id=store,
+            items=(NativeItem(f"{mark}sku1", 7.0), NativeItem(f"{mark}sku-{layer}", 7.0)),
+        )
+    )
     if layer != "core":  # something of a kind that nobody else has: it shows in lists of names
         events.append(
             NativeEvent(
@@ -322,6 +331,7 @@ def _people(world: World, brand: str, layer: str, *, count: int, store: str, sta
             "identifier_id": shown["identifiers"][0]["identifier_id"],
             "order_id": f"{mark}order-{layer}-0-0",
             "store_id": store,
+            "sku": f"{mark}sku1",
             "code": codes["ef_" + layer + "0"],
             "value": f"{mark}{layer}0",
             "q": f"{mark}{layer}0",

@@ -28,6 +28,7 @@ const AudienceEditor = page("audiences", () => import("@/features/audiences/edit
 const Journeys = page("journeys", () => import("@/features/journeys"));
 const JourneyEditor = page("journeys", () => import("@/features/journeys/editor"));
 const Sends = page("sends", () => import("@/features/sends"));
+const Goods = page("goods", () => import("@/features/goods"));
 const Imports = page("imports", () => import("@/features/imports"));
 const Sources = page("sources", () => import("@/features/sources"));
 const Plan = page("plan", () => import("@/features/plan"));
@@ -47,6 +48,7 @@ const PAGES: { path: string; menu: string; permission?: string; page: ReactNode 
   { path: "/journeys", menu: "journeys", permission: "journeys.read", page: <Journeys /> },
   { path: "/journeys/:journeyId", menu: "journeys", permission: "journeys.read", page: <JourneyEditor /> },
   { path: "/sends", menu: "sends", permission: "sends.read", page: <Sends /> },
+  { path: "/goods", menu: "goods", permission: "catalog.read", page: <Goods /> },
   { path: "/imports", menu: "imports", permission: "sources.read", page: <Imports /> },
   { path: "/sources", menu: "sources", permission: "sources.read", page: <Sources /> },
   { path: "/plan", menu: "plan", permission: "sources.read", page: <Plan /> },

@@ -8,6 +8,7 @@ export type Language = "zh" | "en";
 export type Feature =
   | "audiences"
   | "events"
+  | "goods"
   | "imports"
   | "journeys"
   | "login"

@@ -9,6 +9,7 @@ import {
   ProfileOutlined,
   SafetyCertificateOutlined,
   SettingOutlined,
+  ShoppingOutlined,
   UnorderedListOutlined,
   UsergroupAddOutlined,
 } from "@ant-design/icons";
@@ -30,6 +31,7 @@ export const GROUPS: { key: string; items: MenuItem[] }[] = [
     items: [
       { key: "overview", to: "/overview", icon: <BarChartOutlined />, permission: "analytics.read" },
       { key: "events", to: "/events", icon: <UnorderedListOutlined />, permission: "analytics.read" },
+      { key: "goods", to: "/goods", icon: <ShoppingOutlined />, permission: "catalog.read" },
       { key: "imports", to: "/imports", icon: <ImportOutlined />, permission: "sources.read" },
       { key: "sources", to: "/sources", icon: <ApiOutlined />, permission: "sources.read" },
       { key: "plan", to: "/plan", icon: <ProfileOutlined />, permission: "sources.read" },

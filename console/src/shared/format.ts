@@ -21,6 +21,11 @@ export function integer(value: number | null | undefined): string {
   return value === null || value === undefined ? "–" : Math.round(value).toLocaleString("en-US");
 }
 
+/** A quantity, with as many decimals as it has, up to three. */
+export function decimal(value: number): string {
+  return value.toLocaleString("en-US", { maximumFractionDigits: 3 });
+}
+
 /** A number that fits a card: 1.2万, 3.4亿, 12.3k. */
 export function short(value: number, digits = 1): string {
   const units: [number, string][] = chinese()

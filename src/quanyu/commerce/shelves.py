@@ -80,11 +80,11 @@ def list_shelves(tx: sa.Connection, scope: Scope, sku: str) -> list[Shelf]:
 
 
 def _inside(tx: sa.Connection, scope: Scope) -> sa.ColumnElement[bool]:
-    """Stock within the scope. Whoever sees some stores only does not see what names no store."""
+    """Stock within the scope. Who is confined sees named stores only, and a guide without stores sees none."""
     mine = stock.c.brand == scope.brand
-    if scope.store_ids is None:
+    if scope.whole_brand:
         return mine
-    given = rows(tx, {"store_id": sa.Text}, [(key,) for key in sorted(scope.store_ids)])
+    given = rows(tx, {"store_id": sa.Text}, [(key,) for key in sorted(scope.store_ids or ())])
     return sa.and_(mine, stock.c.store_id.in_(sa.select(given.c.store_id)))
 
 

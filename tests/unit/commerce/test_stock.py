@@ -150,4 +150,5 @@ def test_a_store_sees_its_own_stock_only(world: World) -> None:
     assert shelves(world, mine) == {("S1", "D2"): (1.0, START), ("S2", "D2"): (2.0, START)}
     assert [goods.quantity for goods in world.product.commerce.list_goods(mine)] == [1.0, 2.0]
     assert shelves(world, replace(world.scope, store_ids=frozenset())) == {}
+    assert shelves(world, replace(world.scope, staff_id="g1")) == {}
     assert shelves(world, replace(world.scope, brand="other")) == {}

@@ -110,10 +110,15 @@ def bodies(data: bytes | memoryview, at: int) -> Iterator[tuple[int, int, memory
 
 
 def good_length(data: bytes | memoryview) -> int:
-    """How many bytes from the start are whole: 0 without the magic, else up to the end of the last good frame."""
+    """Up to where a segment is worth keeping: 0 without the magic, else up to the end of the last good frame.
+
+    A frame that rotted is walked across by the length it says: good ones behind it were acknowledged too.
+    """
     if bytes(data[: len(MAGIC)]) != MAGIC:
         return 0
-    end = len(MAGIC)
-    for _, end, _ in bodies(data, len(MAGIC)):  # noqa: B007 - the last end is what is asked
-        pass
+    at = end = len(MAGIC)
+    while (length := length_at(data, at)) is not None:
+        if body_at(data, at) is not None:
+            end = at + length
+        at += length
     return end

@@ -38,6 +38,7 @@ class LogReader:
         self._codec = FrameCodec(cipher)
         self._counts: dict[tuple[str, int], _Headers] = {}
         self.damaged = 0
+        self._reported: set[tuple[str, Position]] = set()
 
     def writers(self) -> list[str]:
         """The names of all writers that ever were."""
@@ -100,17 +101,19 @@ class LogReader:
                     want = _READ_BYTES
                     continue
                 length = length_at(data, 0)
-                if length is None:
-                    break
-                if length > len(data) == want:  # a frame larger than one read
+                if length is not None and length > len(data) == want:  # a frame larger than one read
                     want = length
                     continue
-                # Bytes that rotted, with a good frame right behind them, are stepped over and reported. A bad
-                # frame with nothing good behind it is a torn tail.
-                if not final or not _whole_frame_at(path, offset + length):
+                # Bytes that rotted, with a good frame behind them, are stepped over and reported. Without one they
+                # are being written, or else, in a segment that is followed by another, they are the rest of one
+                # that was cut off: its writer leaves none when it goes on.
+                behind = None if length is None else _next_whole_frame(path, offset + length)
+                if behind is None:
+                    if final and data:
+                        self._report(writer, Position(number, offset), "torn")
                     break
                 self._report(writer, Position(number, offset), "checksum")
-                offset += length
+                offset = behind
         return frames
 
     def backlog(self, after: Mapping[str, Position]) -> Backlog:
@@ -156,6 +159,9 @@ class LogReader:
         return gone
 
     def _report(self, writer: str, at: Position, why: str) -> None:
+        if (writer, at) in self._reported:
+            return
+        self._reported.add((writer, at))
         self.damaged += 1
         log.error(
             "event_log_frame_damaged",
@@ -218,6 +224,10 @@ def _slice(path: Path, offset: int, size: int) -> bytes:
         os.close(handle)
 
 
-def _whole_frame_at(path: Path, offset: int) -> bool:
-    length = length_at(_slice(path, offset, PREFIX_BYTES), 0)
-    return length is not None and body_at(_slice(path, offset, length), 0) is not None
+def _next_whole_frame(path: Path, offset: int) -> int | None:
+    """Where the first whole frame begins, walking from a place where one should."""
+    while (length := length_at(_slice(path, offset, PREFIX_BYTES), 0)) is not None:
+        if body_at(_slice(path, offset, length), 0) is not None:
+            return offset
+        offset += length
+    return None

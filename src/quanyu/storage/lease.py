@@ -1,7 +1,8 @@
 """One at a time: a lease that a process holds while it works and that another takes over when it died.
 
 The micro-batch has one writer. The lease is a row with an end; its holder prolongs it, and whoever finds it ended
-takes it. `fence` grows with every change of hands, so that a holder who slept past its end is told apart.
+takes it. `fence` grows with every change of hands, so that a holder who slept past its end is told apart. An end that
+lies further ahead than any lease lasts was written by a clock that has been put back since: it is no end.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ lease = sa.Table(
     sa.Column("fence", sa.BigInteger, nullable=False),
 )
 
+# How far the clocks of two machines may be apart.
+_SKEW = timedelta(minutes=1)
+
 
 class Lease:
     """The right to do `name`, for one holder at a time."""
@@ -39,7 +43,7 @@ class Lease:
     def acquire(self) -> bool:
         """Take or prolong the lease; whether it is ours now. Costs nothing while most of it lies ahead."""
         now = self._clock.now()
-        if self._held_until is not None and self._held_until - now > self._lasts / 2:
+        if self._held_until is not None and self._lasts >= self._held_until - now > self._lasts / 2:
             return True
         with self._state.write() as tx:
             free = {"name": self._name, "holder": "", "until": now - timedelta(seconds=1), "fence": 0}
@@ -48,7 +52,11 @@ class Lease:
                 sa.update(lease)
                 .where(
                     lease.c.name == self._name,
-                    sa.or_(lease.c.holder == self._holder, lease.c.until < now),
+                    sa.or_(
+                        lease.c.holder == self._holder,
+                        lease.c.until < now,
+                        lease.c.until > now + self._lasts + _SKEW,
+                    ),
                 )
                 .values(
                     fence=lease.c.fence + sa.case((lease.c.holder == self._holder, 0), else_=1),

@@ -265,6 +265,47 @@ def test_a_rotten_frame_is_stepped_over_and_reported(tmp_path: Path) -> None:
     assert reader.damaged == 1
 
 
+def test_what_was_acknowledged_behind_rotten_frames_outlives_a_restart(tmp_path: Path) -> None:
+    log = writer(tmp_path)
+    payloads = [b"%d" % n * 50 for n in range(5)]
+    places = log.append_now([(header(n), payload) for n, payload in enumerate(payloads)])
+    log.close()
+    path = segment_path(log.folder, 1)
+    data = bytearray(path.read_bytes())
+    for place in places[1:3]:
+        data[place.offset + 60] ^= 1
+    path.write_bytes(bytes(data) + b"\x30\x00\x00\x00torn")
+    live = LogReader(tmp_path, CIPHER)
+    kept = [payloads[0], *payloads[3:]]
+    assert [frame.payload for frame in live.read({})] == kept, "also in the segment that is being written"
+    again = writer(tmp_path)
+    assert path.stat().st_size == len(data), "only what was never whole is cut off"
+    again.append_now([(header(9), b"next")])
+    again.close()
+    reader = LogReader(tmp_path, CIPHER)
+    for _ in range(2):
+        assert [frame.payload for frame in reader.read({})] == [*kept, b"next"]
+    assert reader.damaged == live.damaged == 1, "two in a row, said once"
+
+
+def test_a_segment_that_was_cut_off_inside_a_frame_is_reported_and_the_next_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = writer(tmp_path, segment_bytes=200)
+    payloads = [os.urandom(150) for _ in range(4)]
+    for n, payload in enumerate(payloads):
+        log.append_now([(header(n), payload)])
+    log.close()
+    assert segments(log.folder) == [1, 2, 3, 4]
+    os.truncate(segment_path(log.folder, 2), segment_path(log.folder, 2).stat().st_size - 10)
+    reader = LogReader(tmp_path, CIPHER)
+    for _ in range(3):
+        assert [frame.payload for frame in reader.read({})] == [payloads[0], *payloads[2:]]
+    assert reader.damaged == 1
+    (said,) = [one for one in caplog.records if one.message == "event_log_frame_damaged"]
+    assert (said.writer, said.segment, said.offset, said.why) == ("w00", 2, len(MAGIC), "torn")  # type: ignore[attr-defined]
+
+
 def test_another_key_stops_the_reader_instead_of_losing_events(tmp_path: Path) -> None:
     log = writer(tmp_path)
     log.append_now([(header(1), b"secret")])

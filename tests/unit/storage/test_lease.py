@@ -31,3 +31,24 @@ def test_a_lease_that_was_given_back_is_free_at_once(state: State, clock: Manual
     assert one.acquire()
     one.release()
     assert other.acquire()
+
+
+def test_a_clock_that_is_put_back_by_an_hour_keeps_nobody_waiting(state: State, clock: ManualClock):
+    one, other = (Lease(state, clock, "work", name, LASTS) for name in ("one", "other"))
+    assert one.acquire()
+    clock.advance(-timedelta(hours=1))
+    assert one.acquire()  # and writes down an end that the clock will reach
+    assert not other.acquire()
+    clock.advance(LASTS + timedelta(seconds=1))
+    assert other.acquire()
+    clock.advance(-timedelta(hours=1))  # its holder dies now
+    assert one.acquire()
+    with state.write() as tx:
+        assert not other.confirm(tx)
+
+
+def test_clocks_that_differ_by_a_little_do_not_take_a_lease_away(state: State, clock: ManualClock):
+    one, other = (Lease(state, clock, "work", name, LASTS) for name in ("one", "other"))
+    assert one.acquire()
+    clock.advance(-timedelta(seconds=30))
+    assert not other.acquire()

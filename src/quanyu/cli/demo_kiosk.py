@@ -1,8 +1,9 @@
 """The demonstration's broken sender: screens in stores whose release 2.1 spoils some of what they send.
 
-A week of their requests goes to the product's own collector as HTTP, each on the day on which it is sent: the clock is
-put back for that. What is wrong is what such clients get wrong in the field; everything can be mended and replayed.
-The source is marked as made, and its customers are members of the demonstration.
+For four days all is well, and the plan is learnt from it; in the last three the release comes. Their requests go to the
+product's own collector as HTTP, each on the day on which it is sent: the clock is put back for that. What is wrong is
+what such clients get wrong in the field; everything can be mended and replayed. The source is marked as made, and its
+customers are members of the demonstration.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from starlette.routing import Router
 
 from quanyu.access.contracts import Scope
 from quanyu.app import Product
+from quanyu.cli.demo_facts import Language
 from quanyu.cli.demo_plan import KIOSK, SCREENS
 from quanyu.kernel.label import Label
 
 NAME = Label("门店自助屏（演示生成）", "Store kiosks (made for the demo)")
-DAYS = 7
 _KIOSKS = 4
 _VISITORS = 6  # of one kiosk on one day
 # How many kiosks have release 2.1, by day, oldest first.
-_RELEASED = (0, 0, 0, 1, 2, 3, 4)
+_RELEASED = (0, 0, 0, 0, 1, 2, 4)
+BEFORE, AFTER = range(4), range(4, 7)  # the release
 _KEYWORDS = (Label("咖啡", "coffee"), Label("牛奶", "milk"), Label("猫粮", "cat food"), Label("纸巾", "tissues"))
 
 
@@ -53,8 +55,8 @@ class Request:
     headers: dict[str, str]
 
 
-def send_week(product: Product, clock: PutBackClock, scope: Scope, write_key: str, members: list[str], to: str) -> None:
-    """Make the source and send its week, once; `to` is the language of what is typed. The log holds it afterwards."""
+def connect(product: Product, scope: Scope, write_key: str) -> None:
+    """Make the source, once."""
     with product.state.write() as tx:
         if product.events.sources.get(KIOSK) is None:
             product.events.sources.create(
@@ -67,10 +69,12 @@ def send_week(product: Product, clock: PutBackClock, scope: Scope, write_key: st
                 made=True,
                 write_key=write_key,
             )
-    if any(view.accepted for view in product.events.list_sources(scope) if view.source.source == KIOSK):
-        return
+
+
+def send_days(product: Product, clock: PutBackClock, write_key: str, requests: list[Request]) -> None:
+    """Send the requests, each at its own time; the log holds them afterwards."""
     try:
-        asyncio.run(_send(product, clock, write_key, week(clock.now(), scope.time_zone, members, to)))
+        asyncio.run(_send(product, clock, write_key, requests))
     finally:
         clock.back = timedelta()
 
@@ -88,11 +92,11 @@ async def _send(product: Product, clock: PutBackClock, write_key: str, requests:
                 answer.raise_for_status()
 
 
-def week(now: datetime, time_zone: str, members: list[str], language: str) -> list[Request]:
-    """Everything the kiosks send in the week that ends now; the same for the same arguments."""
+def requests_of(days: range, now: datetime, time_zone: str, members: list[str], language: Language) -> list[Request]:
+    """Everything the kiosks send on these days of the week that ends now, typed in `language`; the same every time."""
     found, zone = [], ZoneInfo(time_zone)
-    for day in range(DAYS):
-        back = timedelta(days=DAYS - 1 - day, hours=1)
+    for day in days:
+        back = timedelta(days=len(_RELEASED) - 1 - day, hours=1)
         for kiosk in range(_KIOSKS):
             at = (now - back).astimezone(zone) - timedelta(minutes=10 * kiosk)
             calls: list[dict[str, Any]] = []
@@ -108,7 +112,7 @@ def week(now: datetime, time_zone: str, members: list[str], language: str) -> li
     return found
 
 
-def _visit(number: int, at: datetime, member: str, language: str) -> list[dict[str, Any]]:
+def _visit(number: int, at: datetime, member: str, language: Language) -> list[dict[str, Any]]:
     """One member's visit: a search, and an order to be paid at the till."""
     screen = SCREENS[number % len(SCREENS)]
     search = {"keyword": _KEYWORDS[number % 4].text(language), "results": 3 + number % 20, "screen": screen}

@@ -1,7 +1,7 @@
 """The demonstration's tracking plan: what its traffic was seen to hold, published, then confirmed and put in force.
 
 The first version is what learning proposes; the second says what things mean, who answers for them and which values
-they may have, and names the kiosk's events before the kiosk sends any.
+they may have.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from quanyu.kernel.label import Label
 
 _LEARNT = Label("从流量学习的初稿，只观察不拦截", "Learnt from traffic; it only watches")
 _CONFIRMED = Label(
-    "补齐含义、单位、取值与负责人，加入门店自助屏，开始执行",
-    "Meanings, units, values and owners; the store kiosk; in force from now on",
+    "补齐含义、单位、取值与负责人，开始执行",
+    "Meanings, units, values and owners; in force from now on",
 )
 _SHOP = Label("门店数字化", "Store systems")
 _MEMBERS = Label("会员运营", "Membership")
@@ -139,10 +139,8 @@ _ADDED: dict[str, Document] = {
 
 
 def publish_plan(product: Product, caller: Caller) -> None:
-    """Look at the traffic and publish both versions; a plan that has versions is left alone."""
+    """Look at the traffic and publish both versions."""
     brand = product.access.brands.by_id(caller.scope.brand_id)
-    if product.events.plans.current(brand.brand_id)[0]:
-        return
     product.quality.check(brand)
     learnt = _learnt(product, brand.brand_id)
     confirmed = _confirmed(learnt, caller.language)

@@ -33,7 +33,7 @@ from quanyu.cli.demo_facts import (
     read_login,
     write_private,
 )
-from quanyu.cli.demo_kiosk import PutBackClock, send_week
+from quanyu.cli.demo_kiosk import AFTER, BEFORE, PutBackClock, connect, requests_of, send_days
 from quanyu.cli.demo_members import SOURCE as MEMBER_FILE
 from quanyu.cli.demo_members import import_members
 from quanyu.cli.demo_plan import KIOSK, publish_plan
@@ -107,12 +107,23 @@ def _data_to_govern(
     product: Product, caller: Caller, clock: PutBackClock, made: MadeTouchpoints, facts: Facts, out: Console
 ) -> None:
     """A plan in force, a source that breaks it, an import with bad rows; then the worker looks at the data again."""
-    customers = made.customers()
-    publish_plan(product, caller)
-    members = [str(customer.household_id) for customer in customers]
-    send_week(product, clock, caller.scope, facts.kiosk_key, members, facts.language)
+    customers, scope, plans = made.customers(), caller.scope, product.events.plans
+    sources = {KIOSK, f"{BRAND}.{MEMBER_FILE}"}
+    connect(product, scope, facts.kiosk_key)
+
+    def send(days: range) -> None:
+        members = [str(customer.household_id) for customer in customers]
+        requests = requests_of(days, clock.now(), scope.time_zone, members, facts.language)
+        send_days(product, clock, facts.kiosk_key, requests)
+
+    if not plans.current(scope.brand_id)[0]:
+        send(BEFORE)
+        process(product, sources, lambda _: None, out)
+        publish_plan(product, caller)
+    if not product.events.learning.violations(scope.brand_id, hours=24 * 7)[1]:
+        send(AFTER)
     import_members(product, caller, customers)
-    process(product, {KIOSK, f"{BRAND}.{MEMBER_FILE}"}, lambda _: None, out)
+    process(product, sources, lambda _: None, out)
     with product.state.write() as tx:
         product.quality.ask(tx, caller.scope.brand_id)
 

@@ -1,4 +1,4 @@
-"""The door of events: sources, the collector, recording, decoding, the books, the quarantine.
+"""The door of events: sources, the collector, recording, decoding, the books. The quarantine has one of its own.
 
 One object per process. The log is opened for writing only by a process that writes to it.
 """
@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from quanyu.access.api import Brand, Brands
-from quanyu.access.contracts import Caller, Scope
-from quanyu.events import books, errors, openapi, quarantine, recorded, refusals, replacing
+from quanyu.access.api import Brands
+from quanyu.access.contracts import Scope
+from quanyu.events import books, errors, openapi, quarantine, recorded, replacing
 from quanyu.events.checks import reason_label
 from quanyu.events.collector import Collector
 from quanyu.events.contracts import START, Backlog, Batch, Frame, FrameHeader, NativeEvent, Position, RefusedRow, Source
@@ -26,6 +26,7 @@ from quanyu.events.decode import Decoder
 from quanyu.events.disk import Disk
 from quanyu.events.keys import KeyIndex, keys_of
 from quanyu.events.log import LogWriter
+from quanyu.events.origins import Origins
 from quanyu.events.personal import mask
 from quanyu.events.plan import dump as dump_plan
 from quanyu.events.plan import load as load_plan
@@ -34,12 +35,13 @@ from quanyu.events.plan_diff import diff as diff_plans
 from quanyu.events.plan_learning import Learning
 from quanyu.events.plans import Plans, note_violations
 from quanyu.events.protocols import native, refused_rows, sensors
-from quanyu.events.quarantine import Chosen, Held
+from quanyu.events.quarantine import Held
+from quanyu.events.quarantine_door import Quarantine
 from quanyu.events.raws import refuse
 from quanyu.events.reader import LogReader
 from quanyu.events.replays import Replays
-from quanyu.events.rows import Origin
-from quanyu.events.sources import OWN, Sources, WriteKeys
+from quanyu.events.sources import Sources, WriteKeys
+from quanyu.events.trials import Trials
 from quanyu.events.views import Replayed, SourceView
 from quanyu.events.writers import EventLog, Writers
 from quanyu.kernel.clock import Clock, micros
@@ -88,7 +90,6 @@ class Events:
         self._state = state
         self._vault = vault
         self._clock = clock
-        self._brands = brands
         self._folder = folder
         self._disk = disk
         self._max_body_bytes = max_body_bytes
@@ -99,16 +100,22 @@ class Events:
         self._books_end: dict[str, Position] | None = None
         self._keys: KeyIndex | None = None
         self._lock = threading.RLock()
-        self._brand_cache: dict[int, Brand] = {}
         # Where replaced events lie in history: the composition root gives the engine's answer.
         self.find_stored: replacing.Find = lambda _: replacing.NOWHERE
         self.sources = Sources(state, clock, ids)
-        self._decoder = Decoder(self._origin, vault.index_many)
+        self._origins = Origins(self.sources, brands)
+        self._decoder = Decoder(self._origins.of, vault.index_many)
         self.plans = Plans(
-            state, clock, vault.index_many, lambda frames, rows: refuse(frames, self._origin, rows), self._own
+            state,
+            clock,
+            vault.index_many,
+            lambda frames, rows: refuse(frames, self._origins.of, rows),
+            self._origins.own,
         )
         self.learning = Learning(state, clock)
-        self.replays = Replays(state, vault, clock, ids, self.decode, self._stored_keys, lambda: self.log)
+        trials = Trials(self.decode, self._stored_keys)
+        self.replays = Replays(state, vault, clock, ids, trials, self._stored_keys, lambda: self.log)
+        self.quarantine = Quarantine(state, vault, clock, trials, lambda: self.log)
 
     # -------------------------------------------------------------------------------------------------- the log
     @property
@@ -197,15 +204,6 @@ class Events:
         if refused:
             header = FrameHeader(now, refused_rows.PROTOCOL, source, len(refused), call)
             recorded.write_payload(tx, self._vault, header, brand_id, refused_rows.encode(refused))
-
-    def refused_rows(self, scope: Scope, call: str, limit: int | None = None) -> list[RefusedRow]:
-        """The refused rows of an import, in the order of its file, opened: the caller's route writes the audit line."""
-        with self._state.read() as tx:
-            return list(refusals.of_call(tx, self._vault, scope.brand_id, call, limit))
-
-    def put_away_refused(self, tx: sa.Connection, brand_id: int, calls: Sequence[str], note: str, by: str) -> int:
-        """Give up what is still held of these imports; how many rows."""
-        return refusals.put_away(tx, brand_id, calls, note, by, self._clock.now())
 
     def recorded_waiting(self) -> int:
         """How many events transactions recorded that the log does not have yet."""
@@ -374,82 +372,18 @@ class Events:
         with self._state.read() as tx:
             return books.hours(tx, source, micros(begin), micros(end))
 
-    # ----------------------------------------------------------------------------------------------- quarantine
-    def list_quarantine(
-        self,
-        scope: Scope,
-        chosen: Chosen = Chosen(),  # noqa: B008 - frozen
-        *,
-        before: tuple[int, str] | None = None,
-        limit: int = 50,
-    ) -> tuple[list[Held], int]:
-        """A page of refused events, newest first, and how many there are."""
-        with self._state.read() as tx:
-            return quarantine.listed(tx, self._vault, scope.brand_id, chosen, before=before, limit=limit)
-
-    def group_quarantine(self, scope: Scope, chosen: Chosen) -> list[dict[str, Any]]:
-        """How many refused items and events there are by source and reason, most first."""
-        with self._state.read() as tx:
-            return quarantine.grouped(tx, scope.brand_id, chosen)
-
-    def read_quarantined(self, scope: Scope, quarantine_id: str) -> tuple[Held, bytes]:
-        """One item and its raw bytes. Raises NotFound. The caller's route writes the audit line."""
-        with self._state.read() as tx:
-            row = quarantine.find(tx, scope.brand_id, quarantine_id)
-        return quarantine.held(row, self._vault), self._vault.open(row.brand_id, row.raw)
-
-    def replay(self, tx: sa.Connection, caller: Caller, quarantine_id: str, body: bytes | None) -> Replayed:
-        """Try an item again, as it is or with `body` in its place; `stored` means durably in the log.
-
-        Raises NotFound, Conflict (dealt with before), LogUnavailable.
-        """
-        row = quarantine.find(tx, caller.scope.brand_id, quarantine_id)
-        if row.status != "held":
-            raise errors.quarantined_settled(row.status)
-        raw = body if body is not None else self._vault.open(row.brand_id, row.raw)
-        tried = self.replays.trial([row], {quarantine_id: raw})
-        if quarantine_id in tried.bad:
-            reason, where, detail = tried.bad[quarantine_id]
-            return Replayed("quarantined", reason, f"{where} {detail}".strip())
-        quarantine.resolve(tx, quarantine_id, "replayed", caller.name, None, self._clock.now())
-        self.log.append_now([tried.ready[quarantine_id]])
-        return Replayed("stored" if tried.stored else "duplicate")
-
-    def discard(self, tx: sa.Connection, caller: Caller, quarantine_id: str, note: str) -> None:
-        """Give an item up; it stays in the books as quarantined. Raises NotFound, Conflict."""
-        quarantine.find(tx, caller.scope.brand_id, quarantine_id)
-        quarantine.resolve(tx, quarantine_id, "discarded", caller.name, note, self._clock.now())
-
     # --------------------------------------------------------------------------------------------------- inside
     def _judge(self, source: Source, payload: bytes, received_at: int) -> list[tuple[str, str, str]]:
         header = FrameHeader(received_at, sensors.PROTOCOL, source.source, 0)
         batch = self._decoder.decode([Frame("debug", Position(0, 0), Position(0, 0), header, payload)])
         return [(item.reason, item.where, item.detail) for item in batch.rejected]
 
-    def _own(self, source: str) -> bool:
-        """Whether the product itself, or a channel's callbacks, record there."""
-        found = self.sources.get(source)
-        return found is not None and found.kind in OWN
-
-    def _origin(self, source: str, received_at: int) -> Origin | None:
-        found = self.sources.get(source)
-        if found is None:
-            return None
-        brand = self._brand(found.brand_id)
-        return Origin(source, brand.brand_id, brand.key, brand.currency, brand.time_zone, found.channel, received_at)
-
     def _stored_keys(self) -> KeyIndex:
         """The index of stored ids as it is on disk, for any thread."""
         return KeyIndex(self._folder / "keys", self._disk)
 
-    def _brand(self, brand_id: int) -> Brand:
-        found = self._brand_cache.get(brand_id)
-        if found is None:
-            found = self._brand_cache[brand_id] = self._brands.by_id(brand_id)
-        return found
-
     def _internal(self, tx: sa.Connection, brand_id: int) -> str:
-        source = f"{self._brand(brand_id).key}.quanyu"
+        source = f"{self._origins.brand(brand_id).key}.quanyu"
         self.sources.ensure(tx, source=source, brand_id=brand_id, name=INTERNAL_NAME, kind="internal")
         return source
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -21,16 +21,16 @@ import sqlalchemy as sa
 from quanyu.access.contracts import Caller, Scope
 from quanyu.events import errors, quarantine
 from quanyu.events.bodies import BadEncoding
-from quanyu.events.contracts import Batch, Frame, FrameHeader, Position, Rejected
 from quanyu.events.keys import KeyIndex
 from quanyu.events.mending import Edit, mend
 from quanyu.events.quarantine import Chosen
 from quanyu.events.tables import quarantine as held_table
 from quanyu.events.tables import replay as replay_table
+from quanyu.events.trials import FrameOf, Trials
 from quanyu.events.views import Example, Preview, ReplayView
 from quanyu.events.writers import EventLog
 from quanyu.kernel.clock import Clock
-from quanyu.kernel.ids import Ids, stable_id
+from quanyu.kernel.ids import Ids
 from quanyu.storage.bulk import rows as given_rows
 from quanyu.storage.handover import handover
 from quanyu.storage.state import State
@@ -43,24 +43,9 @@ _PREVIEW_BYTES = 64 << 20
 _EXAMPLES = 5
 _edits = msgspec.json.Decoder(list[Edit])
 
-FrameOf = tuple[FrameHeader, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """What a replay of some items would do. `ready` are frames by item, `bad` what is wrong with the others.
-
-    `stored` and `duplicate` count events of the ready ones.
-    """
-
-    ready: dict[str, FrameOf]
-    bad: dict[str, tuple[str, str, str]]  # reason, where, detail
-    stored: int
-    duplicate: int
-
 
 class Replays:
-    """Tries and makes replays. `decode` judges frames as the worker does, `keys` opens the index of stored ids."""
+    """Tries and makes replays. `keys` opens the index of stored ids."""
 
     def __init__(
         self,
@@ -68,7 +53,7 @@ class Replays:
         vault: Vault,
         clock: Clock,
         ids: Ids,
-        decode: Callable[[Sequence[Frame]], Batch],
+        trials: Trials,
         keys: Callable[[], KeyIndex],
         log: Callable[[], EventLog],
     ) -> None:
@@ -76,7 +61,7 @@ class Replays:
         self._vault = vault
         self._clock = clock
         self._ids = ids
-        self._decode = decode
+        self._trials = trials
         self._keys = keys
         self._log = log
         self._written: set[str] = set()  # the items of the set that this process wrote last
@@ -89,7 +74,7 @@ class Replays:
             total = int(tx.execute(sa.select(sa.func.count()).select_from(held_table).where(*where)).scalar_one())
             rows = _bounded(tx, where, _PREVIEW_ITEMS, _PREVIEW_BYTES)
         raws = self._raws(rows, edits)
-        tried = self.trial(rows, raws)
+        tried = self._trials.of(rows, raws)
         still = Counter(reason for reason, _, _ in tried.bad.values())
         examples = [
             Example(quarantine_id, *tried.bad[quarantine_id], quarantine.excerpt(raws[quarantine_id]))
@@ -103,42 +88,6 @@ class Replays:
             tried.duplicate,
             tuple(still.most_common()),
             tuple(examples),
-        )
-
-    def trial(self, rows: Sequence[Any], raws: dict[str, bytes]) -> Tried:
-        """Judge items with the given bytes in their place, all together."""
-        ready: dict[str, FrameOf] = {}
-        bad: dict[str, tuple[str, str, str]] = {}
-        for row in rows:
-            try:
-                header, payload = quarantine.replay_frame(row, raws[row.quarantine_id])
-            except BadEncoding as error:
-                bad[row.quarantine_id] = (error.reason, "", error.detail)
-                continue
-            if header.events:
-                ready[row.quarantine_id] = (header, payload)
-            else:
-                bad[row.quarantine_id] = ("no_data", "", "")
-        batch = self._tried(ready)
-        if batch is not None and batch.rejected:
-            for quarantine_id, refused in _by_item(ready, batch.rejected).items():
-                del ready[quarantine_id]
-                bad[quarantine_id] = (refused.reason, refused.where, refused.detail)
-            batch = self._tried(ready)
-        if batch is None:
-            return Tried(ready, bad, 0, 0)
-        stored = int(self._keys().fresh(batch.keys).sum())
-        return Tried(ready, bad, stored, batch.table.num_rows - stored)
-
-    def _tried(self, ready: dict[str, FrameOf]) -> Batch | None:
-        if not ready:
-            return None
-        return self._decode(
-            # Each at a place of its own: an event without an id is named by its place.
-            [
-                Frame("replay", Position(0, place), Position(0, place + 1), _unlinked(header), payload)
-                for place, (header, payload) in enumerate(ready.values())
-            ]
         )
 
     def _raws(self, rows: Sequence[Any], edits: Sequence[Edit]) -> dict[str, bytes]:
@@ -238,7 +187,7 @@ class Replays:
         return True
 
     def _work(self, job: Any, rows: Sequence[Any], edits: Sequence[Edit]) -> None:
-        tried = self.trial(rows, self._raws(rows, edits))
+        tried = self._trials.of(rows, self._raws(rows, edits))
         now = self._clock.now()
         with self._state.write() as tx:
             going = _gone(tx, tried.ready, job, now)
@@ -349,19 +298,6 @@ def _kept(tx: sa.Connection, bad: dict[str, tuple[str, str, str]]) -> None:
     )
 
 
-def _by_item(ready: dict[str, FrameOf], rejected: Sequence[Rejected]) -> dict[str, Rejected]:
-    """The first refused event of each item: its id says which frame it came from."""
-    places = {
-        stable_id("replay", 0, place, index, prefix="q"): quarantine_id
-        for place, (quarantine_id, (header, _)) in enumerate(ready.items())
-        for index in range(header.events + 1)
-    }
-    found: dict[str, Rejected] = {}
-    for item in rejected:
-        found.setdefault(places[item.quarantine_id], item)
-    return found
-
-
 def _spread(bad: dict[str, tuple[str, str, str]]) -> list[str]:
     """A few items, of as many reasons as there are."""
     by_reason: dict[str, list[str]] = {}
@@ -369,11 +305,6 @@ def _spread(bad: dict[str, tuple[str, str, str]]) -> list[str]:
         by_reason.setdefault(reason, []).append(quarantine_id)
     rounds = [group[turn] for turn in range(_EXAMPLES) for group in by_reason.values() if turn < len(group)]
     return rounds[:_EXAMPLES]
-
-
-def _unlinked(header: FrameHeader) -> FrameHeader:
-    """The header without the item that it repeats: a trial must not look like the real thing."""
-    return msgspec.structs.replace(header, replays="")
 
 
 def _find(tx: sa.Connection, brand_id: int, replay_id: str) -> Any:

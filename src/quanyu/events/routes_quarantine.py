@@ -192,7 +192,7 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
     def group_quarantine(
         caller: Annotated[Caller, reader], status: QuarantineStatus | None = "held", source: str | None = None
     ) -> GroupPage:
-        found = events.group_quarantine(caller.scope, Chosen(source=source, status=status))
+        found = events.quarantine.group(caller.scope, Chosen(source=source, status=status))
         items = [GroupOut(reason_label=_label(row["reason"]), **row) for row in found]
         return GroupPage(items=items, total=len(items))
 
@@ -234,7 +234,7 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
         cursor: str | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> QuarantinePage:
-        found, total = events.list_quarantine(
+        found, total = events.quarantine.list(
             caller.scope, Chosen(source, reason, status, since, until), before=_before(cursor), limit=limit
         )
         more = f"{found[-1].seq}-{found[-1].quarantine_id}" if len(found) == limit else None
@@ -244,7 +244,7 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
 
     @routes.get("/quarantine/{quarantine_id}", summary="A refused event with its raw text (audited)")
     def read_quarantined(quarantine_id: str, caller: Annotated[Caller, reader]) -> QuarantinedRaw:
-        item, raw = events.read_quarantined(caller.scope, quarantine_id)
+        item, raw = events.quarantine.read(caller.scope, quarantine_id)
         masked = not caller.may("people.reveal")
         with state.write() as tx:
             audit.record(caller, "quarantine_read", quarantine_id, {"source": item.source, "masked": masked}, tx=tx)
@@ -255,7 +255,7 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
     def replay_quarantined(quarantine_id: str, body: ReplayIn, caller: Annotated[Caller, writer]) -> ReplayOut:
         with state.write() as tx:
             given = body.body.encode() if body.body is not None else None
-            done = events.replay(tx, caller, quarantine_id, given)
+            done = events.quarantine.replay(tx, caller, quarantine_id, given)
             audit.record(
                 caller,
                 "quarantine_replayed",
@@ -271,7 +271,7 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
     @routes.post("/quarantine/{quarantine_id}/discard", status_code=204, summary="Give a refused event up")
     def discard_quarantined(quarantine_id: str, body: DiscardIn, caller: Annotated[Caller, writer]) -> None:
         with state.write() as tx:
-            events.discard(tx, caller, quarantine_id, body.reason)
+            events.quarantine.discard(tx, caller, quarantine_id, body.reason)
             audit.record(caller, "quarantine_discarded", quarantine_id, {"reason": body.reason}, tx=tx)
 
     return routes

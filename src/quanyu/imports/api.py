@@ -232,7 +232,7 @@ class Imports:
     def bad_rows(self, scope: Scope, job_id: str, limit: int = 200) -> list[BadRowView]:
         """The refused rows of a job as far as they have reached quarantine, masked. Raises NotFound."""
         self.get_job(scope, job_id)
-        return [looking.bad_row(row) for row in self.events.refused_rows(scope, job_id, limit)]
+        return [looking.bad_row(row) for row in self.events.quarantine.refused_rows(scope, job_id, limit)]
 
     def bad_rows_csv(self, caller: Caller, job_id: str) -> str:
         """The refused rows of a job as CSV, to be mended and uploaded again. Audited.
@@ -240,7 +240,7 @@ class Imports:
         In clear for whoever started the import or may see people in clear, masked for others.
         """
         job = self.get_job(caller.scope, job_id)
-        found: Sequence[Any] = self.events.refused_rows(caller.scope, job_id)
+        found: Sequence[Any] = self.events.quarantine.refused_rows(caller.scope, job_id)
         with self.state.write() as tx:
             self.audit.record(caller, "import_errors_downloaded", job_id, {"rows": len(found)}, tx=tx)
         clear = caller.may("people.reveal") or job.made_by == caller.name

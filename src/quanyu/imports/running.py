@@ -176,7 +176,7 @@ def begin(tx: sa.Connection, events: Events, job: Job, made: Made) -> None:
     earlier = saved.jobs_of_file(tx, job)
     if earlier:
         note = f"由导入 {job.job_id} 重新处理 · taken up again by import {job.job_id}"
-        events.put_away_refused(tx, job.brand_id, earlier, note, job.made_by)
+        events.quarantine.put_away_refused(tx, job.brand_id, earlier, note, job.made_by)
     if made.refused:
         events.record_frames(tx, job.source, job.brand_id, refused=made.refused, call=job.job_id)
     saved.change_job(

@@ -56,7 +56,7 @@ class World:
 
     def reasons(self) -> list[str]:
         """Why items are in quarantine, sorted."""
-        held, _ = self.events.list_quarantine(self.brand.scope(), limit=200)
+        held, _ = self.events.quarantine.list(self.brand.scope(), limit=200)
         return sorted(item.reason for item in held)
 
 

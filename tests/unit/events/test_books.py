@@ -164,7 +164,7 @@ def test_raw_bytes_in_quarantine_are_sealed(both_worlds: World) -> None:
         row = tx.execute(sa.select(quarantine)).one()
     assert b"13800138000" not in bytes(row.raw)
     assert "13800138000" not in str({**row._mapping, "raw": b""})
-    (item,), total = world.events.list_quarantine(world.brand.scope())
+    (item,), total = world.events.quarantine.list(world.brand.scope())
     assert total == 1
     assert "13800138000" not in item.excerpt
     assert "never" in item.excerpt

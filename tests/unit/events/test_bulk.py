@@ -63,7 +63,7 @@ def stream(*tables: pa.Table, options: pa.ipc.IpcWriteOptions | None = None) -> 
 
 def held(world: World) -> list[tuple[str, str, str]]:
     """(reason, place, detail up to its colon) of what is in quarantine."""
-    items, _ = world.events.list_quarantine(world.brand.scope(), limit=200)
+    items, _ = world.events.quarantine.list(world.brand.scope(), limit=200)
     return sorted((item.reason, item.where, item.detail.partition(":")[0]) for item in items)
 
 
@@ -148,8 +148,8 @@ def test_a_bad_line_goes_to_quarantine_with_its_number(
     assert post(http, body, **LINES).json() == {"success": True, "accepted": 3}
     assert world.drain().table.column("event_id").to_pylist() == ["a", "b"]
     assert held(world) == [(reason, where, "row 3")]
-    (item,), _ = world.events.list_quarantine(world.brand.scope())
-    raw = world.events.read_quarantined(world.brand.scope(), item.quarantine_id)[1]
+    (item,), _ = world.events.quarantine.list(world.brand.scope())
+    raw = world.events.quarantine.read(world.brand.scope(), item.quarantine_id)[1]
     assert raw == lines(bad).rstrip(b"\n")
 
 
@@ -294,8 +294,8 @@ def test_rows_that_the_plan_refuses_have_their_numbers_too(world: World, http: h
     assert world.drain().table.column("event_id").to_pylist() == ["a1", "a2", "c2"]
     missing = ("missing_property", "properties.total")
     assert held(world) == [(*missing, "row 4"), (*missing, "row 5"), ("name_missing", "name", "row 3")]
-    items, _ = world.events.list_quarantine(world.brand.scope())
-    raws = {item.detail.partition(":")[0]: world.events.read_quarantined(world.brand.scope(), item.quarantine_id)[1]
+    items, _ = world.events.quarantine.list(world.brand.scope())
+    raws = {item.detail.partition(":")[0]: world.events.quarantine.read(world.brand.scope(), item.quarantine_id)[1]
             for item in items}  # fmt: skip
     assert {row: json.loads(raw)["event_id"] for row, raw in raws.items()} == {
         "row 3": "b1",

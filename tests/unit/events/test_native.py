@@ -152,7 +152,7 @@ def test_bad_rows_of_a_table_are_quarantined_one_by_one_and_can_be_mended(world:
 
     native["identifiers"] = [MEMBER]
     with world.state.write() as tx:
-        done = world.events.replay(
+        done = world.events.quarantine.replay(
             tx, system_caller(world.brand.scope()), item.quarantine_id, json.dumps(native).encode()
         )
     assert done.outcome == "stored"

@@ -102,12 +102,12 @@ def test_each_break_is_treated_by_its_rule_and_counted(both_worlds: World) -> No
         ("unheard_of", "", "undeclared_event", "keep"): (1, ""),
     }
     assert world.books() == {"accepted": 7, "stored": 5, "duplicate": 0, "quarantined": 2, "pending": 0}
-    held, _ = world.events.list_quarantine(world.brand.scope())
+    held, _ = world.events.quarantine.list(world.brand.scope())
     assert sorted((item.reason, item.where) for item in held) == [
         ("missing_property", "properties.total"),
         ("out_of_range", "properties.total"),
     ]
-    raws = [world.events.read_quarantined(world.brand.scope(), item.quarantine_id)[1] for item in held]
+    raws = [world.events.quarantine.read(world.brand.scope(), item.quarantine_id)[1] for item in held]
     assert all(json.loads(raw)["event"] == "order_paid" for raw in raws), "the very message, as it was sent"
 
 
@@ -116,13 +116,13 @@ def test_what_a_mended_plan_lets_through_comes_back_by_a_replay(both_worlds: Wor
     publish(world, PLAN)
     send(world, ("order_paid", {"total": -5, "phone": "13800138000"}), ("order_paid", {"total": 1}))
     stored(world)
-    (item,), _ = world.events.list_quarantine(world.brand.scope())
+    (item,), _ = world.events.quarantine.list(world.brand.scope())
     caller = system_caller(world.brand.scope())
     with world.state.write() as tx:
-        assert world.events.replay(tx, caller, item.quarantine_id, None).reason == "out_of_range"
+        assert world.events.quarantine.replay(tx, caller, item.quarantine_id, None).reason == "out_of_range"
     publish(world, PLAN.replace("minimum: 0", "minimum: -10"))
     with world.state.write() as tx:
-        assert world.events.replay(tx, caller, item.quarantine_id, None).outcome == "stored"
+        assert world.events.quarantine.replay(tx, caller, item.quarantine_id, None).outcome == "stored"
     ((name, properties),) = stored(world)
     assert (name, properties["total"]) == ("order_paid", -5)
     assert "13800138000" not in json.dumps(properties)
@@ -236,8 +236,8 @@ def test_rows_of_a_table_are_judged_too(world: World) -> None:
     )
     world.events.record_table("pos", table)
     assert stored(world) == [("order_paid", {"total": 5})]
-    (item,), _ = world.events.list_quarantine(world.brand.scope())
-    raw = world.events.read_quarantined(world.brand.scope(), item.quarantine_id)[1]
+    (item,), _ = world.events.quarantine.list(world.brand.scope())
+    raw = world.events.quarantine.read(world.brand.scope(), item.quarantine_id)[1]
     event = native._event.decode(raw)
     assert (event.event_id, event.properties) == ("2", {"total": "five"})
     assert event.identifiers[0].value == "13800138000", "a replay knows whose it was"

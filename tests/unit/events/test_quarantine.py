@@ -29,13 +29,13 @@ def refuse(world: World, **more: object) -> str:
     body = json.dumps({"batch": [call], "sentAt": "2026-09-21T14:13:20Z"}).encode()
     world.events.log.append_now([(FrameHeader(NOW, "segment", "web", 1, "batch"), body)])
     world.drain()
-    (item,), _ = world.events.list_quarantine(world.brand.scope(), Chosen(status="held"))
+    (item,), _ = world.events.quarantine.list(world.brand.scope(), Chosen(status="held"))
     return item.quarantine_id
 
 
 def replay(world: World, quarantine_id: str, body: bytes | None = None) -> tuple[str, str | None]:
     with world.state.write() as tx:
-        done = world.events.replay(tx, system_caller(world.brand.scope()), quarantine_id, body)
+        done = world.events.quarantine.replay(tx, system_caller(world.brand.scope()), quarantine_id, body)
     return done.outcome, done.reason
 
 
@@ -64,7 +64,7 @@ def test_a_mended_event_is_stored_once_at_its_own_time_and_the_books_follow(both
     assert row["received_at"] == NOW
     assert NOW - row["occurred_at"] == 10_000_000
     assert world.books() == {"accepted": 1, "stored": 1, "duplicate": 0, "quarantined": 0, "pending": 0}
-    assert world.events.list_quarantine(world.brand.scope(), Chosen(status="held"))[1] == 0
+    assert world.events.quarantine.list(world.brand.scope(), Chosen(status="held"))[1] == 0
 
 
 def test_an_event_that_came_again_by_itself_is_a_duplicate(world: World) -> None:
@@ -81,7 +81,7 @@ def test_a_whole_body_that_was_mended_counts_all_its_events(world: World) -> Non
     header = FrameHeader(NOW, "segment", "web", 1, "batch", reason="malformed_json", detail="x")
     world.events.log.append_now([(header, b'{"batch":[')])
     world.drain()
-    (item,), _ = world.events.list_quarantine(world.brand.scope())
+    (item,), _ = world.events.quarantine.list(world.brand.scope())
     calls = [json.loads(mended(messageId=str(n))) for n in range(3)]
     assert replay(world, item.quarantine_id, json.dumps({"batch": calls}).encode())[0] == "stored"
     assert world.drain().table.num_rows == 3
@@ -96,7 +96,7 @@ def test_a_replay_repeated_by_a_crash_is_settled_once(world: World) -> None:
 
     def crashing() -> None:
         with world.state.write() as tx:
-            world.events.replay(tx, system_caller(world.brand.scope()), quarantine_id, mended())
+            world.events.quarantine.replay(tx, system_caller(world.brand.scope()), quarantine_id, mended())
             raise Crash
 
     with pytest.raises(Crash):
@@ -110,8 +110,8 @@ def test_a_discarded_event_stays_in_the_books_and_cannot_be_replayed(both_worlds
     world = both_worlds
     quarantine_id = refuse(world)
     with world.state.write() as tx:
-        world.events.discard(tx, system_caller(world.brand.scope()), quarantine_id, "test traffic")
-    (item,), _ = world.events.list_quarantine(world.brand.scope(), Chosen(status="discarded"))
+        world.events.quarantine.discard(tx, system_caller(world.brand.scope()), quarantine_id, "test traffic")
+    (item,), _ = world.events.quarantine.list(world.brand.scope(), Chosen(status="discarded"))
     assert item.note == "test traffic"
     with pytest.raises(Conflict):
         replay(world, quarantine_id, mended())
@@ -126,14 +126,14 @@ def test_another_brand_sees_nothing(world: World) -> None:
         key="other", name=Label("别家", "Other"), currency="CNY", time_zone="Asia/Shanghai"
     )
     scope = other.scope()
-    assert world.events.list_quarantine(scope) == ([], 0)
+    assert world.events.quarantine.list(scope) == ([], 0)
     assert world.events.list_sources(scope) == []
     with pytest.raises(NotFound):
-        world.events.read_quarantined(scope, quarantine_id)
+        world.events.quarantine.read(scope, quarantine_id)
     with world.state.write() as tx, pytest.raises(NotFound):
-        world.events.replay(tx, system_caller(scope), quarantine_id, None)
+        world.events.quarantine.replay(tx, system_caller(scope), quarantine_id, None)
     with world.state.write() as tx, pytest.raises(NotFound):
-        world.events.discard(tx, system_caller(scope), quarantine_id, "x")
+        world.events.quarantine.discard(tx, system_caller(scope), quarantine_id, "x")
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(both_worlds: World) -> None:
@@ -146,7 +146,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(both_worlds: World) -
     seen: list[str] = []
     before = None
     while True:
-        items, total = world.events.list_quarantine(world.brand.scope(), before=before, limit=10)
+        items, total = world.events.quarantine.list(world.brand.scope(), before=before, limit=10)
         assert total == 25
         seen += [item.quarantine_id for item in items]
         if len(items) < 10:

@@ -137,10 +137,10 @@ def test_a_lost_and_an_added_item_of_quarantine_are_found(stores: Stores) -> Non
 
 def test_replays_keep_it_right(stores: Stores) -> None:
     stores.send(range(2), bad=1)
-    (item,), _ = stores.world.events.list_quarantine(stores.world.brand.scope())
+    (item,), _ = stores.world.events.quarantine.list(stores.world.brand.scope())
     body = json.dumps({"type": "track", "event": "E", "userId": "u", "messageId": "mended"}).encode()
     with stores.world.state.write() as tx:
-        stores.world.events.replay(tx, system_caller(stores.world.brand.scope()), item.quarantine_id, body)
+        stores.world.events.quarantine.replay(tx, system_caller(stores.world.brand.scope()), item.quarantine_id, body)
     stores.send(range(0))
     stores.deliver()
     assert stores.recount.run().wrong == 0

@@ -73,7 +73,7 @@ def test_a_preview_says_what_the_replay_then_does(both_worlds: World) -> None:
     assert (done.status, done.total, done.done, done.still) == ("done", 23, 20, 3)
     assert (done.stored, done.duplicate) == (18, 2)
     assert books(world) == (25, 20, 2, 3)
-    held, _ = world.events.list_quarantine(world.brand.scope(), Chosen(status="held"))
+    held, _ = world.events.quarantine.list(world.brand.scope(), Chosen(status="held"))
     assert sorted(item.reason for item in held) == ["bad_time", "bad_time", "no_identifier"]
 
 
@@ -101,7 +101,7 @@ def test_a_filter_takes_what_it_names_and_nothing_else(both_worlds: World) -> No
     replay_id = start(world, chosen)
     work(world)
     assert world.events.replays.get(world.brand.scope(), replay_id).total == 1
-    held, total = world.events.list_quarantine(world.brand.scope(), Chosen(status="held"))
+    held, total = world.events.quarantine.list(world.brand.scope(), Chosen(status="held"))
     assert total == 3
     assert {item.source for item in held} == {"web", "other"}
 
@@ -131,7 +131,7 @@ def test_two_replays_of_the_same_items_share_them(both_worlds: World) -> None:
 def _another(world: World) -> Replays:
     """What a second process would have: nothing remembered."""
     mine = world.events.replays
-    return Replays(mine._state, mine._vault, mine._clock, mine._ids, mine._decode, mine._keys, mine._log)
+    return Replays(mine._state, mine._vault, mine._clock, mine._ids, mine._trials, mine._keys, mine._log)
 
 
 class Killed(Exception):
@@ -192,7 +192,7 @@ def test_what_was_stopped_stays_held(both_worlds: World) -> None:
         world.events.replays.stop(tx, scope, replay_id)
     assert not world.events.replays.step()
     assert world.events.replays.get(scope, replay_id).status == "stopped"
-    assert world.events.list_quarantine(scope, Chosen(status="held"))[1] == 4
+    assert world.events.quarantine.list(scope, Chosen(status="held"))[1] == 4
     with world.state.write() as tx, pytest.raises(Conflict):
         world.events.replays.stop(tx, scope, replay_id)
     with pytest.raises(NotFound):

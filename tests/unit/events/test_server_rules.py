@@ -324,9 +324,9 @@ def test_unreadable_json_is_refused_and_kept(world: World, http: httpx.Client) -
     assert answer.status_code == 400
     assert answer.json()["code"] == "body_unreadable"
     world.drain()
-    (item,), _ = world.events.list_quarantine(world.brand.scope())
+    (item,), _ = world.events.quarantine.list(world.brand.scope())
     assert item.reason == "malformed_json"
-    assert world.events.read_quarantined(world.brand.scope(), item.quarantine_id)[1] == raw
+    assert world.events.quarantine.read(world.brand.scope(), item.quarantine_id)[1] == raw
     assert world.books() == {"accepted": 1, "stored": 0, "duplicate": 0, "quarantined": 1, "pending": 0}
 
 

@@ -73,7 +73,7 @@ def test_refused_rows_are_listed_and_downloaded_with_their_reason(world: World) 
     text = world.product.imports.bad_rows_csv(world.caller, job.job_id)
     assert text.startswith('\ufeff"行号","出错列","原因","订单编号"')
     assert '"5","数量","数字无法识别","A3","2026-02-03 10:00:00","M1","13800000001","S3","x","5.00","D2"' in text
-    held, _ = world.product.events.list_quarantine(world.scope)
+    held, _ = world.product.events.quarantine.list(world.scope)
     assert sorted(item.reason for item in held) == ["row_number_unreadable", "row_time_unreadable"]
     assert all("13800000001" not in item.excerpt for item in held)
 
@@ -185,6 +185,6 @@ def test_running_a_file_again_puts_its_old_mistakes_away(world: World) -> None:
     world.settle()
     done = imports.get_job(world.scope, second.job_id)
     assert (done.mapping_version, done.fresh, done.corrected, done.bad) == (2, 1, 2, 1)
-    held = [row.status for row in world.product.events.list_quarantine(world.scope)[0]]
+    held = [row.status for row in world.product.events.quarantine.list(world.scope)[0]]
     assert sorted(held) == ["discarded", "discarded", "held"]
     assert len(imports.bad_rows(world.scope, first.job_id)) == 2

@@ -25,16 +25,17 @@ export function useNames(): Names {
   const coupons = useCoupons();
   const { i18n } = useTranslation();
   return useMemo(() => {
-    const lookup = (entries: [string, string][]) => {
-      const map = new Map(entries);
-      return (key: unknown) => (key ? (map.get(String(key)) ?? String(key)) : "");
+    const lookup = (entries: [string, string][] | null) => {
+      const map = new Map(entries ?? []);
+      // No bare key flashes up before its name is read.
+      return (key: unknown) => (key ? (map.get(String(key)) ?? (entries ? String(key) : "…")) : "");
     };
     return {
-      event: lookup((events.data?.items ?? []).map((item) => [item.value, say(item.label)])),
-      audience: lookup((audiences.data?.items ?? []).map((item) => [item.value, say(item.label)])),
-      template: lookup((templates.data?.items ?? []).map((item) => [item.template_id, item.name])),
-      connection: lookup((connections.data?.items ?? []).map((item) => [item.connection, item.name])),
-      coupon: lookup((coupons.data?.items ?? []).map((item) => [item.coupon_id, item.name])),
+      event: lookup(events.isPending ? null : (events.data?.items ?? []).map((item) => [item.value, say(item.label)])),
+      audience: lookup(audiences.isPending ? null : (audiences.data?.items ?? []).map((item) => [item.value, say(item.label)])),
+      template: lookup(templates.isPending ? null : (templates.data?.items ?? []).map((item) => [item.template_id, item.name])),
+      connection: lookup(connections.isPending ? null : (connections.data?.items ?? []).map((item) => [item.connection, item.name])),
+      coupon: lookup(coupons.isPending ? null : (coupons.data?.items ?? []).map((item) => [item.coupon_id, item.name])),
     };
     // The language decides which text of a label is taken.
     // eslint-disable-next-line react-hooks/exhaustive-deps

@@ -92,7 +92,7 @@ export function Identity({ detail }: { detail: PersonDetail }) {
                 <>
                   {say(row.rule_label)}
                   <small className="faint" title={row.event?.event_id}>
-                    {[row.event ? `${named(row.event.source)} · ${say(row.event.name_label)}` : "", at(row.first_at, "YYYY-MM-DD")].filter(Boolean).join(" · ")}
+                    {[row.event ? [may("sources.read") ? named(row.event.source) : "", say(row.event.name_label)].filter(Boolean).join(" · ") : "", at(row.first_at, "YYYY-MM-DD")].filter(Boolean).join(" · ")}
                   </small>
                 </>
               ),

@@ -86,7 +86,7 @@ export function OptionSelect({ source, context = {}, value, multiple, free, with
   const listed = [...items, ...[...names.values()].filter((name) => !q && !items.some((item) => item.value === name.value))];
   const nameOf = (key: string): string => {
     const found = listed.find((item) => item.value === key) ?? names.get(key);
-    return found ? say(found.label) : key;
+    return found ? say(found.label) : options.isPending ? "…" : key; // no bare code flashes up before its name is read
   };
   return (
     <Select<string | string[], { value: string; label: string; option: Option }>

@@ -6,6 +6,7 @@ guess. Encoding, delimiter and kind are found out from the bytes; the file's nam
 
 from __future__ import annotations
 
+import csv
 import io
 import zipfile
 from dataclasses import dataclass, replace
@@ -14,6 +15,8 @@ from datetime import time as clock_time
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -34,13 +37,21 @@ _MOST_UNPACKED = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A file as a table, how it was read, and the numbers of rows that have more or fewer cells than the header."""
+    """A file as a table, how it was read, and the lines whose cells are more or fewer than the header's.
+
+    `lines` are the lines of the file (from 1) on which the rows of the table begin; without, row 0 is on the second.
+    """
 
     table: pa.Table
     format: Format
     reading: Reading
     sheets: tuple[str, ...] = ()
     ragged: tuple[tuple[int, str], ...] = ()
+    lines: npt.NDArray[np.int64] | None = None
+
+    def line(self, row: int) -> int:
+        """The line of the file on which a row of the table begins."""
+        return row + 2 if self.lines is None else int(self.lines[row])
 
 
 def read(data: bytes, name: str, reading: Reading | None = None) -> Read:
@@ -106,7 +117,7 @@ def _csv(data: bytes, reading: Reading) -> Read:
 
     def note(row: Any) -> str:
         if row.text.strip(" \t\r\n" + delimiter):
-            ragged.append((row.number or 0, row.text[:500]))
+            ragged.append((row.number or 0, row.text[:500]))  # numbered anew below
         return "skip"
 
     options = {
@@ -123,11 +134,39 @@ def _csv(data: bytes, reading: Reading) -> Read:
         convert_options=pa.csv.ConvertOptions(column_types=types, strings_can_be_null=False),
         **options,
     )
-    # Numbers of rows count from the header in pyarrow, from the first row of data here.
-    numbered = tuple((max(number - reading.header_row - 1, 0), raw) for number, raw in ragged)
-    return Read(
-        table, "csv", Reading(encoding=encoding, delimiter=delimiter, header_row=reading.header_row), (), numbered
-    )
+    taken = Reading(encoding=encoding, delimiter=delimiter, header_row=reading.header_row)
+    if not ragged and _lines_in(text) == reading.header_row + table.num_rows:
+        return Read(table, "csv", taken, lines=np.arange(table.num_rows, dtype=np.int64) + reading.header_row + 1)
+    begins, wrong = _csv_lines(text, delimiter, reading.header_row, table.num_columns)
+    if len(begins) != table.num_rows or len(wrong) != len(ragged):  # quoted in a way that only Arrow understands
+        return Read(table, "csv", taken, ragged=tuple(ragged))
+    numbered = tuple((line, raw) for line, (_, raw) in zip(wrong, ragged, strict=True))
+    return Read(table, "csv", taken, ragged=numbered, lines=np.array(begins, np.int64))
+
+
+def _lines_in(text: bytes) -> int:
+    return text.count(b"\n") + (not text.endswith(b"\n"))
+
+
+def _csv_lines(text: bytes, delimiter: str, header_row: int, columns: int) -> tuple[list[int], list[int]]:
+    """On which lines the rows begin, and those with too many or too few cells; a quoted cell may hold line breaks."""
+    file = io.TextIOWrapper(io.BytesIO(text), "utf-8", newline="")
+    for _ in range(header_row - 1):
+        file.readline()
+    begins: list[int] = []
+    wrong: list[int] = []
+    reader = csv.reader(file, delimiter=delimiter)
+    line = header_row
+    try:
+        for record in reader:
+            if len(record) == columns:
+                begins.append(line)
+            elif any(cell.strip() for cell in record):
+                wrong.append(line)
+            line = header_row + reader.line_num
+    except csv.Error:  # a cell longer than the module takes
+        return [], []
+    return begins[1:], wrong  # the first is the header
 
 
 def _excel(data: bytes, reading: Reading) -> Read:
@@ -146,11 +185,15 @@ def _excel(data: bytes, reading: Reading) -> Read:
     if not cells:
         raise file_unreadable(Label(f"工作表 {sheet} 是空的", f"The sheet {sheet} is empty"))
     names = [_cell(value) for value in cells[0]]
-    rows = [row for row in cells[1:] if any(value != "" for value in row)]
+    filled = [
+        (line, row) for line, row in enumerate(cells[1:], reading.header_row + 1) if any(one != "" for one in row)
+    ]
+    rows = [row for _, row in filled]
     columns = [pa.array([_cell(row[i]) for row in rows], pa.string()) for i in range(len(names))]
     kept = [i for i, name in enumerate(names) if name or any(columns[i].to_pylist())]
     table = pa.Table.from_arrays([columns[i] for i in kept], names=[names[i] for i in kept])
-    return Read(table, "excel", Reading(sheet=sheet, header_row=reading.header_row), sheets)
+    lines = np.array([line for line, _ in filled], np.int64)
+    return Read(table, "excel", Reading(sheet=sheet, header_row=reading.header_row), sheets, lines=lines)
 
 
 def _cell(value: Any) -> str:
@@ -177,7 +220,11 @@ def _ndjson(data: bytes, _: Reading) -> Read:
             io.BytesIO(text),
             parse_options=pa.json.ParseOptions(newlines_in_values=False, unexpected_field_behavior="infer"),
         )
-        return Read(texts(table), "ndjson", Reading())
+        lines = np.arange(table.num_rows, dtype=np.int64) + 1
+        if _lines_in(text) != table.num_rows:
+            filled = (number for number, line in enumerate(text.split(b"\n"), 1) if line.strip())
+            lines = np.fromiter(filled, np.int64)
+        return Read(texts(table), "ndjson", Reading(), lines=lines)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return _ndjson_line_by_line(text)
 
@@ -186,7 +233,8 @@ def _ndjson_line_by_line(text: bytes) -> Read:
     """Lines that are no JSON, or in which a field has another type than in the line before: slower, and forgiving."""
     rows: list[dict[str, str | None]] = []
     ragged: list[tuple[int, str]] = []
-    for line in text.split(b"\n"):
+    lines: list[int] = []
+    for number, line in enumerate(text.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
@@ -194,14 +242,12 @@ def _ndjson_line_by_line(text: bytes) -> Read:
             if not isinstance(given, dict):
                 raise msgspec.DecodeError("no object")
             rows.append(flat(given))
+            lines.append(number)
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            ragged.append((len(rows), line[:500].decode("utf-8", "replace")))
-            rows.append({})
-    bad = {number for number, _ in ragged}
+            ragged.append((number, line[:500].decode("utf-8", "replace")))
     names = list(dict.fromkeys(name for row in rows for name in row))
-    kept = [row for number, row in enumerate(rows) if number not in bad]
-    table = pa.table({name: pa.array([row.get(name) for row in kept], pa.string()) for name in names})
-    return Read(table, "ndjson", Reading(), (), tuple(ragged))
+    table = pa.table({name: pa.array([row.get(name) for row in rows], pa.string()) for name in names})
+    return Read(table, "ndjson", Reading(), (), tuple(ragged), np.array(lines, np.int64))
 
 
 def flat(given: dict[str, Any], prefix: str = "") -> dict[str, str | None]:

@@ -46,14 +46,15 @@ class Made:
 def make(mapping: Mapping, found: Read, *, time_zone: str, now: int) -> Made:
     """Map a file. Raises Invalid when it lacks columns that the mapping cannot do without."""
     applied = apply(mapping, found.table, time_zone=time_zone, now=now)
-    refused = [_refused(found.table, bad) for bad in applied.bad]
-    refused += [RefusedRow(row, "row_ragged", "", "", {"line": line}) for row, line in found.ragged]
+    refused = [_refused(found, bad) for bad in applied.bad]
+    refused += [RefusedRow(line - 2, "row_ragged", "", "", {"line": text}) for line, text in found.ragged]
     return Made(applied, sorted(refused, key=lambda row: row.row))
 
 
-def _refused(table: pa.Table, bad: BadRow) -> RefusedRow:
-    raw = {name: table.column(name)[bad.row].as_py() for name in table.column_names}
-    return RefusedRow(bad.row, bad.reason, bad.column, bad.value, raw)
+def _refused(found: Read, bad: BadRow) -> RefusedRow:
+    raw = {name: found.table.column(name)[bad.row].as_py() for name in found.table.column_names}
+    # As if the header were the first line and every row one line: shown, it is the line of the file.
+    return RefusedRow(found.line(bad.row) - 2, bad.reason, bad.column, bad.value, raw)
 
 
 class Runner:

@@ -117,7 +117,7 @@ def test_parquet_and_ndjson_flatten_what_is_inside() -> None:
         {"id": "1", "buyer.phone": "1", "tags": None},
         {"id": "x", "buyer.phone": None, "tags": '["a"]'},
     ]
-    assert found.ragged == ((2, "not json"),)
+    assert found.ragged == ((3, "not json"),)
 
 
 def refusal(data: bytes) -> str | None:

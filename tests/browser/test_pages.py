@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.brand import Brand
+from tests.browser.brand import PEOPLE, Brand
 from tests.browser.walker import Walker
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -28,6 +30,7 @@ MENU = (
     "sends",
     "settings",
 )
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 CHINESE = re.compile("[\u4e00-\u9fff]")
 PERFORMED = {"event": "product_added_to_cart", "times_operator": "gte", "times": 1, "within_days": 30}
 
@@ -80,3 +83,25 @@ def test_no_page_has_a_critical_barrier(place: str, walker: Walker, places: dict
         if each["impact"] == "critical"
     ]
     assert not critical, "\n".join(critical)
+
+
+def test_how_long_a_kind_stays_is_set_after_its_preview_and_taken_back_by_keyboard(walker: Walker):
+    walker.sign_in()
+    page = walker.page
+    page.goto(walker.base + "/quality?tab=retention")
+    row = page.locator("tr").filter(has=walker.the("retention-order_paid"))
+    expect(row).to_contain_text("永久")
+    walker.the("retention-order_paid").click()
+    page.locator("input[value=days]").check()
+    walker.the("retention-days").fill("1")
+    expect(walker.the("retention-preview")).to_contain_text(f"将删除 {PEOPLE} 条")  # an order of each, three days old
+    expect(walker.the("retention-save")).to_be_disabled()
+    walker.the("retention-sure").check()
+    walker.the("retention-save").click()
+    expect(row).to_contain_text("1 天")
+    expect(row).to_contain_text(f"{datetime.now(SHANGHAI) + timedelta(days=1):%Y-%m-%d}")
+    walker.the("retention-order_paid").press("Enter")
+    page.locator("input[value=days]").press("ArrowUp")
+    expect(walker.the("retention-preview")).to_contain_text("不会马上删除")
+    walker.the("retention-save").press("Enter")
+    expect(row).to_contain_text("随默认")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, TypedDict
 
 import msgspec
@@ -30,6 +29,18 @@ for _ours, _names in PROPERTY_NAMES.items():
 # A TypedDict decodes to the members that are there and skips the rest unread.
 _decoder = msgspec.json.Decoder(TypedDict("_Known", dict.fromkeys(_ROLES, Any), total=False))  # type: ignore[operator]
 _SHORT = frozenset({"order_id", "store_id", "staff_id", "effect_id", "session_id", "touchpoint"})
+# The names that occur together, as they stand in an event -> which of them says what: it is always the same few.
+_readings: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+_REMEMBER = 10_000
+
+
+def _reading(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    best: dict[str, tuple[int, str]] = {}
+    for name in names:
+        for ours, rank in _ROLES[name]:
+            if rank < best.get(ours, (99, ""))[0]:
+                best[ours] = (rank, name)
+    return [(ours, name) for ours, (_, name) in best.items()]
 
 
 class Known:
@@ -46,27 +57,27 @@ class Known:
             found = _decoder.decode(raw)
         except msgspec.ValidationError as error:
             raise Refused("bad_properties", "properties", str(error)) from None
-        ranks: dict[str, int] = {}
-        for name, value in found.items():
-            if value is not None:
-                for ours, rank in _ROLES[name]:
-                    if rank < ranks.get(ours, 99):
-                        ranks[ours] = rank
-                        self._values[ours] = value
+        names = tuple([name for name, value in found.items() if value is not None])
+        read = _readings.get(names)
+        if read is None:
+            read = _readings[names] = _reading(names)
+            if len(_readings) > _REMEMBER:
+                _readings.clear()
+        self._values = {ours: found[name] for ours, name in read}
 
     def get(self, name: str) -> Any:
         """The value under the best of the ways to write `name`, or None."""
         return self._values.get(name)
 
-    def short(self) -> Iterator[tuple[str, Any]]:
-        """Those values that go into a column of the same name as they are."""
-        return ((name, value) for name, value in self._values.items() if name in _SHORT)
+    def short(self) -> set[str]:
+        """The names of those values that go into a column of the same name as they are."""
+        return _SHORT & self._values.keys()
 
 
 def fill(draft: Draft, known: Known, currency: str) -> None:
     """Set the columns of `draft` that its properties speak of. Raises Refused, naming the property."""
-    for column, value in known.short():
-        setattr(draft, column, text(value, f"properties.{column}"))
+    for column in known.short():
+        setattr(draft, column, text(known.get(column), f"properties.{column}"))
     channel = known.get("channel")
     if isinstance(channel, str) and channel in CHANNELS:
         draft.channel = channel

@@ -57,15 +57,21 @@ class LogReader:
         """
         frames: list[Frame] = []
         events = size = 0
-        writers = self.writers()
-        for index, writer in enumerate(writers):
-            left, all_ = len(writers) - index, len(writers)
-            share = max(1, max_events // all_, (max_events - events) // left)
-            room = max(1, max_bytes // all_, (max_bytes - size) // left)
-            for frame in self._frames(writer, after.get(writer, START), share, room):
-                frames.append(frame)
-                events += frame.header.events
-                size += len(frame.payload)
+        places = {writer: after.get(writer, START) for writer in self.writers()}
+        while places:
+            share, room = max(1, (max_events - events) // len(places)), max(1, (max_bytes - size) // len(places))
+            for writer, place in list(places.items()):
+                found = self._frames(writer, place, share, room)
+                count, length = sum(frame.header.events for frame in found), sum(len(frame.payload) for frame in found)
+                frames += found
+                events += count
+                size += length
+                if count < share and length < room:
+                    del places[writer]  # it has no more
+                else:
+                    places[writer] = found[-1].end
+            if events >= max_events or size >= max_bytes:
+                break
         return frames
 
     def _frames(self, writer: str, at: Position, max_events: int, max_bytes: int) -> list[Frame]:

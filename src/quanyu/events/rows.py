@@ -84,12 +84,7 @@ _PLAIN = (
     "order_id",
     "replaces",
 )
-_values_of = attrgetter(*_PLAIN[1:])
-
-
-def _plain_values(draft: Draft, channel: str | None) -> tuple[object, ...]:
-    values: tuple[object, ...] = _values_of(draft)
-    return (channel, *values)
+_values_of = attrgetter(*_PLAIN)
 
 
 class Rows:
@@ -99,8 +94,7 @@ class Rows:
         self._rows: list[tuple[object, ...]] = []
         self._origins: list[Origin] = []
         self._id_counts: list[int] = []
-        self._id_namespaces: list[str] = []
-        self._id_values: list[str] = []
+        self._identifiers: list[Identifier] = []
         self._item_counts: list[int] = []
         self._items: list[Item] = []
 
@@ -117,13 +111,12 @@ class Rows:
                 raise Refused("bad_identifier", f"identifiers.{namespace}", "empty, too long or with a NUL")
         if len(draft.properties) > MAX_EVENT_BYTES:
             raise Refused("too_large", "properties", f"{len(draft.properties)} characters")
-        channel = draft.channel if draft.channel in CHANNELS else origin.channel
-        self._rows.append(_plain_values(draft, channel))
+        if draft.channel not in CHANNELS:
+            draft.channel = origin.channel
+        self._rows.append(_values_of(draft))
         self._origins.append(origin)
         self._id_counts.append(len(draft.identifiers))
-        for namespace, value in draft.identifiers:
-            self._id_namespaces.append(namespace)
-            self._id_values.append(value)
+        self._identifiers.extend(draft.identifiers)
         if draft.items is None:
             self._item_counts.append(-1)
         else:
@@ -143,10 +136,11 @@ class Rows:
         columns["day"] = days(columns["occurred_at"], [origin.time_zone for origin in origins])
         columns["person_id"] = columns["anchor_id"] = pa.array(np.zeros(count, np.int64))
         columns["identifiers"] = pa.nulls(count, BATCH_SCHEMA.field("identifiers").type)
+        namespaces, values = zip(*self._identifiers, strict=True) if self._identifiers else ((), ())
         columns["raw_identifiers"] = _nested(
             self._id_counts,
             pa.StructArray.from_arrays(
-                [pa.array(self._id_namespaces, pa.string()), pa.array(self._id_values, pa.string())],
+                [pa.array(namespaces, pa.string()), pa.array(values, pa.string())],
                 fields=list(IDENTIFIER),
             ),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,7 +12,7 @@ from quanyu.events.rows import MAX_AMOUNT, MAX_TEXT
 from quanyu.kernel.money import minor_units
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_MICROS = 86_400_000_000
+_MICROSECOND = timedelta(microseconds=1)
 _MILLISECONDS_FROM = 100_000_000_000  # below it a number counts seconds: 1e11 s is the year 5138
 
 
@@ -45,16 +45,15 @@ def instant_or_none(value: Any) -> int | None:
 
 
 def _since_epoch(at: datetime) -> int:
-    delta = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
-    return delta.days * _DAY_MICROS + delta.seconds * 1_000_000 + delta.microseconds
+    return ((at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
 def text(value: Any, where: str, limit: int = MAX_TEXT) -> str | None:
     """A short text or a whole number as text; None and blanks are None: null is not absent, but says no more."""
-    if value is None:
-        return None
     if isinstance(value, str):
         found = value.strip()
+    elif value is None:
+        return None
     elif isinstance(value, int) and not isinstance(value, bool):
         found = str(value)
     elif isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:

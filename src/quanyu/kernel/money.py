@@ -32,7 +32,16 @@ def minor_units(value: Decimal | float | int | str, currency: str) -> int:
 
     Raises ValueError or decimal.InvalidOperation for what is no finite number.
     """
-    number = Decimal(str(value))
+    written, places = str(value), exponent(currency)
+    whole, _, part = written.partition(".")
+    if (
+        len(part) <= places
+        and whole.isascii()
+        and whole.isdigit()
+        and (not part or (part.isascii() and part.isdigit()))
+    ):
+        return int(whole + part.ljust(places, "0"))  # nearly every amount, exact without Decimal
+    number = Decimal(written)
     if not number.is_finite():
         raise ValueError(f"{value!r} is not an amount")
-    return int((number * (10 ** exponent(currency))).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return int((number * (10**places)).quantize(Decimal(1), rounding=ROUND_HALF_UP))

@@ -89,13 +89,14 @@ def _seen(tx: sa.Connection, numbers: I64) -> I64:
     """When each identifier was last seen, as stored; far in the past for one that never was."""
     given = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in numbers.tolist()])
     stored = np.full(numbers.size, -_SEEN_STEP, np.int64)
-    for number, at in tx.execute(
-        sa.select(identifier_stat.c.identifier_id, sa.type_coerce(identifier_stat.c.seen_at, sa.BigInteger)).join_from(
-            given, identifier_stat, identifier_stat.c.identifier_id == given.c.identifier_id
-        )
-    ):
-        if at is not None:
-            stored[np.searchsorted(numbers, number)] = at
+    found = tx.execute(
+        sa.select(identifier_stat.c.identifier_id, sa.type_coerce(identifier_stat.c.seen_at, sa.BigInteger))
+        .join_from(given, identifier_stat, identifier_stat.c.identifier_id == given.c.identifier_id)
+        .where(identifier_stat.c.seen_at.is_not(None))
+    ).all()
+    if found:
+        number, at = (np.array(column, np.int64) for column in zip(*found, strict=True))
+        stored[np.searchsorted(numbers, number)] = at
     return stored
 
 

@@ -352,3 +352,35 @@ def test_frames_larger_than_one_read_come_whole(tmp_path: Path) -> None:
     log.append_now([(header(1), b"small"), (header(2), big), (header(3), b"after")])
     log.close()
     assert read_all(tmp_path) == [b"small", big, b"after"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sizes=st.lists(st.lists(st.integers(1, 40), max_size=30), min_size=1, max_size=4),
+    most=st.integers(1, 200),
+)
+def test_a_reading_is_full_while_any_writer_has_more(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[list[int]], most: int
+) -> None:
+    root = tmp_path_factory.mktemp("log")
+    logs = [writer(root) for _ in sizes]
+    for number, (log, events) in enumerate(zip(logs, sizes, strict=True)):
+        log.append_now([(header(n, count), b"%d/%d" % (number, n)) for n, count in enumerate(events)])
+    reader, after = LogReader(root, CIPHER), dict[str, Position]()
+    seen: dict[str, list[bytes]] = {log.name: [] for log in logs}
+    waiting = {log.name: sum(events) for log, events in zip(logs, sizes, strict=True)}
+    largest = max((count for events in sizes for count in events), default=0)
+    while frames := reader.read(after, max_events=most):
+        read = {log.name: 0 for log in logs}
+        for frame in frames:
+            seen[frame.writer].append(frame.payload)
+            read[frame.writer] += frame.header.events
+            after[frame.writer] = frame.end
+        total = sum(read.values())
+        assert min(most, sum(waiting.values())) <= total < most + largest * len(logs) + len(logs)
+        for name, count in read.items():  # none waits for what another has piled up
+            assert count >= min(waiting[name], most // len(logs))
+            waiting[name] -= count
+    assert seen == {log.name: [b"%d/%d" % (k, n) for n in range(len(sizes[k]))] for k, log in enumerate(logs)}
+    for log in logs:
+        log.close()

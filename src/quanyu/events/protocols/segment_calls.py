@@ -201,7 +201,7 @@ class _Reader:
         return at if sent is None else at + received - sent
 
     def _sent_at(self, value: Any) -> int | None:
-        if value is not self._sent[0]:
+        if value != self._sent[0]:
             self._sent = (value, instant_or_none(value))
         return self._sent[1]
 

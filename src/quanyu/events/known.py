@@ -69,7 +69,7 @@ class Known:
         """The value under the best of the ways to write `name`, or None."""
         return self._values.get(name)
 
-    def short(self) -> set[str]:
+    def short(self) -> frozenset[str]:
         """The names of those values that go into a column of the same name as they are."""
         return _SHORT & self._values.keys()
 

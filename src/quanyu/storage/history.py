@@ -153,8 +153,11 @@ class History:
         """The newest version and its files."""
         with self._lock:
             table = self._open(name)
-            counts = pa.table(table.get_add_actions(flatten=True)).column("num_records").to_pylist()
-            return Snapshot(table.version(), tuple(table.file_uris()), sum(count or 0 for count in counts))
+            actions = pa.table(table.get_add_actions(flatten=True))
+            # Not `file_uris`: it writes a folder called 数据 as %E6%95%B0%E6%8D%AE.
+            files = tuple(f"{self.root / name}/{path}" for path in actions.column("path").to_pylist())
+            counts = actions.column("num_records").to_pylist()
+            return Snapshot(table.version(), files, sum(count or 0 for count in counts))
 
     def files(self, name: str) -> list[DataFile]:
         """The files of the newest version."""

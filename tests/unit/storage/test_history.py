@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyroaring import BitMap
 
@@ -41,6 +42,21 @@ def test_a_batch_is_appended_once(history: History):
     assert not history.append("events", rows(1, 2), app="ingest", version=3)
     assert history.applied("events", "ingest") == 4
     assert history.size("events")[0] == 2
+
+
+@pytest.mark.parametrize("name", ["全域 数据", "a b"])
+def test_the_folder_may_be_called_anything(tmp_path: Path, name: str):
+    history = History(tmp_path / name)
+    history.declare("events", SCHEMA)
+    for version in range(2):
+        history.append("events", rows(version + 1), app="ingest", version=version)
+    engine = DuckDBEngine(history, SCHEMA)
+    assert engine.people(engine.events().select("person_id")) == BitMap([1, 2])
+    merge(history, "events", history.files("events"))
+    files = history.snapshot("events").files
+    assert [pq.ParquetFile(file).metadata.num_rows for file in files] == [2]
+    assert history.vacuum("events", 0) == 2
+    assert engine.people(engine.events().select("person_id")) == BitMap([1, 2])
 
 
 def test_the_engine_sees_nothing_then_new_rows(history: History):

@@ -34,16 +34,20 @@ class Surroundings:
     folders: tuple[Path, ...] = ()
     allow_private: bool = False
 
-    def check_host(self, host: str, port: int) -> None:
-        """Raise PlaceFailed when the host may not be called from here."""
+    def check_host(self, host: str, port: int) -> str | None:
+        """The address to call in place of the host; None where all may be called. Raises PlaceFailed if none may.
+
+        Whoever calls the host by its name instead has it looked up again, and it may then be another address.
+        """
         if self.allow_private:
-            return
+            return None
         try:
             addresses = resolve(host, port)
         except OSError:
             addresses = []
         if not addresses or not all(map(is_public, addresses)):
             raise PlaceFailed(AddressRefused(host).problem)
+        return addresses[0]
 
     def check_folder(self, folder: Path) -> Path:
         """The folder as it really is. Raises PlaceFailed when it lies outside of what may be read."""

@@ -14,6 +14,23 @@ from pydantic import Field, field_validator
 from quanyu.sdk import Config, Label, Problem, Secret
 from quanyu.sdk.place import PlaceFailed, RowPlace, RowsRead
 
+# What an address may say beside host, port, account and database where private addresses are refused.
+_HARMLESS = {
+    "application_name",
+    "channel_binding",
+    "charset",
+    "client_encoding",
+    "encrypt",
+    "options",
+    "service_name",
+    "sid",
+    "ssl",
+    "ssl_ca",
+    "ssl_verify_cert",
+    "ssl_verify_identity",
+    "sslmode",
+    "sslrootcert",
+}
 _PORTS = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306, "mssql": 1433, "oracle": 1521}
 
 
@@ -39,8 +56,8 @@ class Database(RowPlace):
     def rows(self, after: str | None, limit: int) -> RowsRead:
         """Rows whose key is at least `after`: those of the last key come again, because it may have grown since."""
         config = self._config
-        url = self._address()
-        engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_patience(url))
+        url, pinned = self._address()
+        engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_patience(url) | pinned)
         asked = sa.text(config.query.replace(":", r"\:")).columns(sa.column(config.key)).subquery("q")
         key = asked.c[config.key]
         statement: sa.Select[Any] = sa.select(sa.literal_column("q.*")).select_from(asked).order_by(key).limit(limit)
@@ -78,20 +95,30 @@ class Database(RowPlace):
     def _config(self) -> DatabaseConfig:
         return cast(DatabaseConfig, self.config)
 
-    def _address(self) -> sa.URL:
+    def _address(self) -> tuple[sa.URL, dict[str, str]]:
+        """Where to connect, and by which arguments: to the very address that was checked."""
         try:
             url = sa.make_url(self._config.url.get_secret_value())
         except sa.exc.ArgumentError:
             raise _wrong("连接地址无法识别", "the address cannot be read") from None
         backend = url.get_backend_name()
-        if url.host:
-            self.around.check_host(url.host, url.port or _PORTS.get(backend, 0))
-        elif "host" not in url.query or not self.around.allow_private:
-            # A file (SQLite, DuckDB) or a socket of this machine is nothing that a connection may point to.
-            raise _wrong("连接地址里没有主机", "the address names no host")
         if backend == "postgresql" and url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
-        return url
+        if not url.host:
+            if "host" not in url.query or not self.around.allow_private:
+                # A file (SQLite, DuckDB) or a socket of this machine is nothing that a connection may point to.
+                raise _wrong("连接地址里没有主机", "the address names no host")
+            return url, {}
+        address = self.around.check_host(url.host, url.port or _PORTS.get(backend, 0))
+        if address is None:
+            return url, {}
+        unknown = sorted(set(url.query) - _HARMLESS)
+        if unknown:  # `host`, `service`, … would lead elsewhere
+            names = ", ".join(unknown)
+            raise _wrong(f"连接地址里不能有参数 {names}", f"the address may not have the parameters {names}")
+        if url.drivername == "postgresql+psycopg":
+            return url, {"hostaddr": address}  # TLS still verifies the name
+        return url.set(host=address), {}
 
 
 def _patience(url: sa.URL) -> dict[str, Any]:

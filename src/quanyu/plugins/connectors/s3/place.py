@@ -19,8 +19,9 @@ class S3Config(Config):
     """Where the objects lie and with which key."""
 
     endpoint: str = Field("", title="服务地址，AWS 可不填 · Endpoint, empty for AWS")
-    region: str = Field("us-east-1", title="地域 · Region")
-    bucket: str = Field(min_length=1, max_length=100, title="存储桶 · Bucket")
+    # Both may become part of the host's name, which they must not lead elsewhere.
+    region: str = Field("us-east-1", pattern=r"^[A-Za-z0-9-]{1,50}$", title="地域 · Region")
+    bucket: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", title="存储桶 · Bucket")
     prefix: str = Field("", title="前缀 · Prefix")
     pattern: str = Field("*", min_length=1, max_length=100, title="文件名 · File name")
     access_key: str = Field("", title="Access Key")
@@ -61,8 +62,10 @@ class S3(FilePlace):
         if config.endpoint:
             given = config.endpoint if "://" in config.endpoint else f"https://{config.endpoint}"
             address = urlsplit(given)
-            # Checked before each use. The client looks the name up again: the endpoint is the operator's own.
-            self.around.check_host(address.hostname or "", address.port or (443 if address.scheme == "https" else 80))
+            # Checked before each use. The client, which takes no address in place of a name, looks it up again.
+            port = address.port or (443 if address.scheme == "https" else 80)
+            host = address.hostname or ""
+            self.around.check_host(f"{config.bucket}.{host}" if config.virtual_hosted else host, port)
             options |= {"endpoint_override": address.netloc, "scheme": address.scheme}
             options["force_virtual_addressing"] = config.virtual_hosted
         if config.access_key:

@@ -9,15 +9,21 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
+from quanyu.access.api import Access
 from quanyu.events import removals
 from quanyu.events.contracts import EVENT_SCHEMA, FrameHeader
 from quanyu.events.reconcile import Reconciliation
 from quanyu.events.retention import EVERY_NAME, Keep, Preview, Retention
 from quanyu.events.retiring import Retiring
+from quanyu.events.routes_retention import router
 from quanyu.events.tables import book, removal, retention
+from quanyu.http import problems
 from quanyu.kernel.clock import ManualClock, from_micros
 from quanyu.kernel.errors import Invalid, NotFound
+from quanyu.kernel.ids import SystemIds
 from quanyu.storage import handover
 from quanyu.storage.delta_log import CommitConflict
 from quanyu.storage.history import History
@@ -322,3 +328,29 @@ def test_rules_are_checked(shop: Shop) -> None:
             shop.retention.preview(shop.scope, name, keep, days)
     with pytest.raises(NotFound):
         shop.retention.preview(shop.scope, "nosuch", "days", 3)
+
+
+def test_a_route_removes_nothing_that_was_not_confirmed_and_notes_who_set_what(shop: Shop) -> None:
+    shop.send(("seen", 40), ("seen", 1))
+    access = Access(shop.state, shop.clock, SystemIds())
+    app = FastAPI()
+    problems.install(app)
+    app.include_router(router(shop.retention, access.guard, access.audit, shop.state), prefix="/api/v1")
+    with shop.state.write() as tx:
+        _, key = access.clients.create(tx, name="ann", permissions=["sources.read", "settings.write"], brands=["acme"])
+    http = TestClient(app, headers={"Authorization": f"Bearer {key}"})
+    rule = {"event": "seen", "keep": "days", "days": 30}
+    refused = http.put("/api/v1/retention", json=rule)
+    assert (refused.status_code, refused.json()["code"]) == (409, "retention_unconfirmed")
+    assert "2026-08-23 之前的 1 条事件将被删除，最早一天是 2026-08-12" in refused.json()["detail"]
+    assert http.get("/api/v1/retention").json()["items"][0]["keep"] == "others", "nothing was set"
+    asked = http.get("/api/v1/retention/preview", params=rule).json()
+    assert (asked["events"], asked["begins_on"], asked["kinds"][0]["event"]) == (1, "2026-08-12", "seen")
+    assert http.put("/api/v1/retention", json={**rule, "confirm": True}).status_code == 204
+    (seen,) = http.get("/api/v1/retention").json()["items"]
+    assert (seen["keep"], seen["days"], seen["set_by"], seen["events"]) == ("days", 30, "ann", 2)
+    assert http.put("/api/v1/retention", json={"event": "*", "keep": "forever"}).status_code == 204
+    entries = [(one.action, one.subject, one.detail) for one in access.audit.entries(shop.scope)]
+    assert entries[1] == ("retention_set", "seen", {"keep": "days", "days": 30, "removes": 1})
+    assert entries[0][:2] == ("retention_set", "*")
+    assert http.put("/api/v1/retention", json={**rule, "event": "nosuch"}).json()["code"] == "event_kind_not_found"

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -20,6 +25,32 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quanyu.sdk.place.is_public", lambda address: address == "127.0.0.1")
 
 
+@contextmanager
+def relay(path: str) -> Iterator[int]:
+    """A port of this machine that leads to a socket in the file system, where the tests' PostgreSQL listens."""
+
+    def pump(one: socket.socket, other: socket.socket) -> None:
+        while data := one.recv(65536):
+            other.sendall(data)
+        other.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        taken, _ = door.accept()
+        behind = socket.socket(socket.AF_UNIX)
+        with taken, behind:
+            behind.connect(path)
+            back = threading.Thread(target=pump, args=(behind, taken))
+            back.start()
+            pump(taken, behind)
+            back.join()
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield door.getsockname()[1]
+        thread.join(30)
+
+
 def database(url: str) -> Database:
     config = DatabaseConfig.model_validate({"url": url, "query": "select 1 as id", "key": "id"})
     return Database(config, Surroundings())
@@ -28,9 +59,9 @@ def database(url: str) -> Database:
 @pytest.mark.usefixtures("known")
 def test_a_database_is_called_at_the_checked_address(postgres_url: str) -> None:
     url = sa.make_url(postgres_url)
-    port = url.port or int(str(url.query.get("port", 5432)))
-    given = sa.URL.create("postgresql", url.username, url.password, NAME, port, url.database)
-    found = database(given.render_as_string(hide_password=False)).rows(None, 10)
+    with relay(f"{url.query['host']}/.s.PGSQL.5432") as port:
+        given = sa.URL.create("postgresql", url.username, url.password, NAME, port, url.database)
+        found = database(given.render_as_string(hide_password=False)).rows(None, 10)
     assert found.table.to_pylist() == [{"id": "1"}]
 
 

@@ -69,7 +69,9 @@ class Database(RowPlace):
                 if url.get_backend_name() == "postgresql":
                     connection.execute(sa.text("SET TRANSACTION READ ONLY"))
                 result = connection.execute(statement)
-                names, found = list(result.keys()), result.fetchall()
+                # Not `keys()`, which calls a single column by what was asked for: `q.*`.
+                names = [str(column[0]) for column in result.cursor.description]
+                found = result.fetchall()
                 connection.rollback()
         except (sa.exc.SQLAlchemyError, OSError) as error:
             raise _failed(error) from error

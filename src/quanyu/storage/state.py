@@ -6,8 +6,9 @@ It runs in WAL mode with `synchronous=FULL`: a commit that was answered survives
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from quanyu.kernel.errors import Unavailable
 from quanyu.kernel.label import Label
 
 _BUSY_SECONDS = 60
+_SHRINK_SECONDS = 1.0
+_LARGE_LOG = 256 << 20
 
 
 class State:
@@ -49,6 +52,22 @@ class State:
         """A transaction that writes; commits on leaving, rolls back on any exception."""
         with _reachable(), self._writer.begin() as tx:
             yield tx
+
+    def shrink_log(self, above: int = _LARGE_LOG) -> bool:
+        """Copy SQLite's write-ahead log into the database and empty it, once it has more than `above` bytes.
+
+        SQLite does so itself only in a moment in which nobody reads, and where many lanes read in turns there is
+        none: the log then grows as long as somebody writes. Waits a second for readers; False when it was not done.
+        """
+        database = self.url.database
+        if self.dialect != "sqlite" or not database:
+            return False
+        log = Path(f"{database}-wal")
+        if not log.exists() or log.stat().st_size <= above:
+            return False
+        with closing(sqlite3.connect(database, timeout=_SHRINK_SECONDS)) as connection:
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def dispose(self) -> None:
         """Close every connection."""

@@ -1,9 +1,9 @@
 """The process that dies: a server that forks one child per run, started with `failpoints.c` preloaded.
 
 It reads one order per line (JSON) and answers each with one line. `run` takes an installation through everything
-that an event meets: collector, log, micro-batch, state, history, compaction, vacuum, deletion of the log. `check`
-starts the same installation again after the kill, lets it work off what it has, then sends again whatever got no
-answer, as a client does, and says what the stores hold.
+that an event meets: collector, log, micro-batch, state, history, compaction, retention, vacuum, deletion of the log.
+`check` starts the same installation again after the kill, lets it work off what it has, then sends again whatever got
+no answer, as a client does, and says what the stores hold.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from quanyu.app import compose, working
 from quanyu.app.product import Product
 from quanyu.events.contracts import NativeEvent, NativeIdentifier
 from quanyu.events.log import LogWriter, segments
+from quanyu.events.retiring import Retiring
 from quanyu.kernel.clock import ManualClock
 from quanyu.kernel.ids import SeededIds
 from quanyu.kernel.label import same
@@ -51,7 +52,13 @@ def track(message_id: str, user: str, day: int, **more: Any) -> dict[str, Any]:
 ORDER = {"event": "Order Completed", "properties": {"order_id": "o1", "total": 12.5, "products": [{"sku": "s"}]}}
 # What the client sends, request by request: repetitions within and across requests, poison, late days, an order.
 REQUESTS: list[list[dict[str, Any]]] = [
-    [track("a1", "u1", 0), track("a2", "u2", 1), track("a2", "u2", 1), track("bad", "u1", 0, timestamp="never")],
+    [
+        track("a1", "u1", 0),
+        track("a2", "u2", 1),
+        track("a2", "u2", 1),
+        track("bad", "u1", 0, timestamp="never"),
+        track("old", "u2", 0, event="Ad Shown", timestamp="2026-02-01T03:00:00Z"),
+    ],
     [track("a1", "u1", 0), track("a3", "u3", 0, **ORDER)],
     [{"type": "identify", "messageId": "a4", "userId": "u1", "anonymousId": "x", "traits": {"phone": "13900000001"}}],
     [track("a5", "u1", 1), track("a6", "u4", 0)],
@@ -59,6 +66,7 @@ REQUESTS: list[list[dict[str, Any]]] = [
     [track("a8", "u5", 1)],
 ]
 RECORDED = "a9"
+RETIRED = "old"  # an "Ad Shown", of which history keeps a week
 
 
 class Run:
@@ -159,9 +167,13 @@ class Run:
         self.product.close()
 
     def keep_house(self) -> None:
-        """Compaction, and what is removed afterwards."""
+        """Compaction, retention, and what is removed afterwards."""
         upkeep = Upkeep(self.product.history, EVENTS, self.product.clock)
         while upkeep.step(crowd=2):
+            pass
+        brands = self.product.access.brands
+        retiring = Retiring(self.product.state, self.product.history, self.product.clock, brands.by_id)
+        while retiring.step():
             pass
         self.product.history.checkpoint(EVENTS)
         self.product.history.vacuum(EVENTS, 0)
@@ -193,6 +205,7 @@ class Run:
             "again": len(again),
             "books": {key: getattr(view, key) for key in ("accepted", "stored", "duplicate", "quarantined", "pending")},
             "unbalanced": len(self.product.events.unbalanced()),
+            "wrong": self.product.reconciliation.run().wrong,
             "waiting": waiting,
             "ids": len(self.product.events.keys),
             "applied": self.product.history.applied(EVENTS, APP),
@@ -205,7 +218,8 @@ class Run:
 def make(order: dict[str, Any]) -> dict[str, Any]:
     """A fresh installation with one brand and one source."""
     settings = Settings.load({}, {"data_dir": order["folder"], "database_url": order.get("url", "")})
-    product = compose(settings, clock=ManualClock(START), ids=SeededIds(4))
+    clock = ManualClock(START - timedelta(days=30))
+    product = compose(settings, clock=clock, ids=SeededIds(4))
     metadata.create_all(product.state.engine)
     product.vault.prepare(0, ("log",))
     brand = product.access.brands.create(key="main", name=same("Main"), currency="CNY", time_zone="UTC")
@@ -214,6 +228,7 @@ def make(order: dict[str, Any]) -> dict[str, Any]:
         product.events.sources.create(
             tx, source="web", brand_id=brand.brand_id, name=same("Web"), kind="sdk", write_key=KEY
         )
+        product.retention.set(tx, brand.scope(), "Ad Shown", "days", 7, "test")
     product.close()
     return {}
 

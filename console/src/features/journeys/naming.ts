@@ -39,7 +39,7 @@ export function useNames(): Names {
     };
     // The language decides which text of a label is taken.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [events.data, audiences.data, templates.data, connections.data, coupons.data, i18n.language]);
+  }, [events.data, events.isPending, audiences.data, audiences.isPending, templates.data, templates.isPending, connections.data, connections.isPending, coupons.data, coupons.isPending, i18n.language]);
 }
 
 export function countRules(tree: TreeNode | null | undefined): number {

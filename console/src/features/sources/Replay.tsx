@@ -5,11 +5,13 @@ import { useTranslation } from "react-i18next";
 import { isWhole, OPERATIONS, useBulkActions, valueOf, type Edit, type Group, type Preview } from "@/features/sources/bulk";
 import { say } from "@/shared/api";
 import { at, integer } from "@/shared/format";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { sentenceOf } from "@/shared/ui";
 
 export default function Replay({ group, close }: { group: Group; close: () => void }) {
   const { t } = useTranslation("sources");
+  const named = useSourceName();
   const { message } = App.useApp();
   const actions = useBulkActions();
   const [edits, setEdits] = useState<Edit[]>([]);
@@ -23,7 +25,7 @@ export default function Replay({ group, close }: { group: Group; close: () => vo
       open
       size={760}
       onClose={close}
-      title={t("bulk.title", { source: group.source, reason: say(group.reason_label) })}
+      title={t("bulk.title", { source: named(group.source), reason: say(group.reason_label) })}
       footer={
         <div className="bulk-foot">
           <Button loading={actions.preview.isPending} data-testid="bulk-preview" onClick={() => actions.preview.mutate(chosen, { onError: failed })}>{t("bulk.preview")}</Button>
@@ -45,7 +47,7 @@ export default function Replay({ group, close }: { group: Group; close: () => vo
       <ul className="bulk-edits">
         {edits.map((edit, i) => (
           <li key={i}>
-            <Select aria-label={t("bulk.op")} style={{ width: 130 }} value={edit.op} onChange={(op) => put(i, { op })} options={OPERATIONS.map((value) => ({ value, label: t(`bulk.ops.${value}`) }))} />
+            <Select aria-label={t("bulk.op")} style={{ width: 160 }} value={edit.op} onChange={(op) => put(i, { op })} options={OPERATIONS.map((value) => ({ value, label: t(`bulk.ops.${value}`) }))} />
             <Input aria-label={t("bulk.path")} placeholder="properties.total" value={edit.path} onChange={(event) => put(i, { path: event.target.value })} />
             {edit.op === "rename" ? <Input aria-label={t("bulk.to")} placeholder={t("bulk.to")} value={edit.to} onChange={(event) => put(i, { to: event.target.value })} /> : null}
             {edit.op === "set" ? <Input aria-label={t("bulk.value")} placeholder={t("bulk.value")} onChange={(event) => put(i, { value: valueOf(event.target.value) })} /> : null}

@@ -6,6 +6,7 @@ screens. Pictures are 1280 pixels wide and at most 160 kB; one that is larger ma
     quanyu demo --data-dir DIR                      in another window; wait for `ready`
     python docs/screenshots.py --data-dir DIR       all pictures
     python docs/screenshots.py --data-dir DIR --only people,journey
+    python docs/screenshots.py --data-dir DIR --language en     from a demo that was made with --language en
 """
 
 from __future__ import annotations
@@ -141,12 +142,47 @@ def sends(camera: Camera) -> None:
 
 
 def sources(camera: Camera) -> None:
-    """The books of the sources, and the quarantine."""
+    """The books of the sources, the quarantine, and what a mending in bulk would do."""
     camera.go("/sources", ".book")
     camera.keep("sources")
     camera.click("tab-quarantine")
     camera.settle()
     camera.keep("quarantine")
+    camera.click("replay-bad_amount")
+    camera.click("bulk-add")
+    camera.settle()
+    camera.page.locator(".bulk-edits .ant-select input").focus()
+    for key in ("Enter", "ArrowUp", "Enter"):  # the last choice: read as a number
+        camera.page.keyboard.press(key)
+        camera.page.wait_for_timeout(300)
+    camera.page.locator(".bulk-edits li > input").first.fill("properties.revenue")
+    camera.click("bulk-preview")
+    camera.page.get_by_test_id("bulk-outcome").wait_for()
+    camera.settle()
+    camera.keep("quarantine-replay")
+
+
+def plan(camera: Camera) -> None:
+    """The tracking plan in force, one event of it, what its last version changed, and what breaks it."""
+    camera.go("/plan", "main tbody tr")
+    camera.keep("plan")
+    camera.page.locator("main tbody tr", has_text="order_submitted").get_by_role("button").first.click()
+    camera.page.get_by_test_id("event-save").wait_for()
+    camera.settle()
+    camera.keep("plan-event")
+    camera.go("/plan?tab=versions", "main tbody tr")
+    camera.page.locator("main tbody [aria-expanded]").first.click()
+    camera.page.get_by_test_id("plan-changes").wait_for()
+    camera.settle()
+    camera.keep("plan-changes")
+    camera.go("/plan?tab=violations", "main tbody tr")
+    camera.keep("plan-violations", height=560)
+
+
+def quality(camera: Camera) -> None:
+    """What is wrong with the data, and the sources at a glance."""
+    camera.go("/quality", '[data-testid="problems"]', "main tbody tr")
+    camera.keep("quality", height=640)
 
 
 def phone(camera: Camera) -> None:
@@ -166,7 +202,8 @@ def phone(camera: Camera) -> None:
 
 
 SCENES: dict[str, Callable[[Camera], None]] = {
-    scene.__name__: scene for scene in (overview, people, person, audience, journey, sends, sources, phone)
+    scene.__name__: scene
+    for scene in (overview, people, person, audience, journey, sends, sources, plan, quality, phone)
 }
 
 
@@ -195,12 +232,14 @@ def main() -> int:
     parser.add_argument("--data-dir", required=True, help="the demo's data folder: holds demo-login.json")
     parser.add_argument("--base", default="http://127.0.0.1:8600", help="where the demo is")
     parser.add_argument("--sandbox", default="http://127.0.0.1:8601", help="where its sandbox is")
+    parser.add_argument("--language", choices=tuple(LOCALES), help="only this one; both if left out")
     parser.add_argument("--only", default="", help=f"some of: {','.join(SCENES)}")
     options = parser.parse_args()
+    languages = [options.language] if options.language else list(LOCALES)
     with sync_playwright() as playwright:
         path = os.environ.get("QUANYU_CHROMIUM") or shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        failed = [line for language in LOCALES for line in shoot(browser, options, language)]
+        failed = [line for language in languages for line in shoot(browser, options, language)]
         browser.close()
     failed += [
         f"{path.name} is larger than {LIMIT} bytes" for path in OUT.rglob("*.png") if path.stat().st_size > LIMIT

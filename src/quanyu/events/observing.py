@@ -27,6 +27,7 @@ from quanyu.storage.state import State
 
 LOOK_BACK = timedelta(weeks=8)
 AGAIN = timedelta(days=3)
+_WIDELY = timedelta(days=1)
 _SAMPLE = 400
 _MAX_PROPERTIES = 300
 _MAX_EXAMPLE = 80
@@ -49,13 +50,14 @@ class Observer:
         self._state = state
         self._engine = engine
         self._clock = clock
+        self._widely: dict[int, datetime] = {}
 
     def observe(self, brand_id: int, brand: str) -> list[Lateness]:
         """Bring the hours and shapes of a brand up to date; how late its sources are."""
         now = self._clock.now()
-        with self._state.read() as tx:
-            known = tx.execute(sa.select(sa.exists().where(hourly.c.brand_id == brand_id))).scalar_one()
-        since = now - (AGAIN if known else LOOK_BACK)
+        # Once a day over everything: a file that brings last week's events changes hours of last week.
+        wide = now - self._widely.get(brand_id, now - _WIDELY) >= _WIDELY
+        since = now - (LOOK_BACK if wide else AGAIN)
         begin = micros(since) - micros(since) % HOUR_MICROS
         events = self._engine.events()
         events = events.filter(
@@ -65,6 +67,8 @@ class Observer:
         )
         self._hours(brand_id, events, begin)
         self._shapes(brand_id, events)
+        if wide:
+            self._widely[brand_id] = now
         return self._lateness(events)
 
     def _hours(self, brand_id: int, events: Any, begin: int) -> None:

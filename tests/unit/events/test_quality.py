@@ -18,7 +18,7 @@ from quanyu.events.plan_learning import Learning
 from quanyu.events.quality import Problem, Quality
 from quanyu.events.quality_words import KINDS
 from quanyu.events.reconcile import Reconciliation
-from quanyu.events.tables import book, violation
+from quanyu.events.tables import book, hourly, violation
 from quanyu.events.tables import source as source_table
 from quanyu.kernel.clock import ManualClock, micros
 from quanyu.kernel.errors import NotFound
@@ -195,6 +195,24 @@ def test_nothing_is_awaited_of_a_file_that_does_not_come_at_weekends(brand: Bran
     for hours in (30, 44, 49):  # after Saturday's silence, and Sunday's, and just before they come
         brand.clock.set(NOW.replace(hour=0, minute=50) - timedelta(days=2) + timedelta(hours=hours))
         assert brand.found() == [], brand.clock.now()
+
+
+def test_what_a_file_brings_of_last_week_is_counted_the_next_day(brand: Brand) -> None:
+    brand.usual()
+
+    def counted() -> int:
+        with brand.world.state.read() as tx:
+            total = sa.select(sa.func.sum(hourly.c.events)).where(hourly.c.source == "pos")
+            return tx.execute(total).scalar() or 0
+
+    brand.found()
+    brand.add("order_paid", range(24 * 9, 24 * 10), 5, {"total": 5}, source="pos", received=NOW)
+    brand.clock.set(NOW + HOUR)
+    brand.found()
+    assert counted() == 0, "the days before yesterday are looked at once a day"
+    brand.clock.set(NOW + 24 * HOUR)
+    brand.found()
+    assert counted() == 24 * 5
 
 
 def test_a_spike_is_told_from_a_regular_peak(brand: Brand) -> None:

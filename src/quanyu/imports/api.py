@@ -226,6 +226,8 @@ class Imports:
             job = saved.find_job(tx, caller.scope.brand_id, job_id)
             if not saved.end_job(tx, job_id, "cancelled", self.clock.now()):
                 raise errors.job_over(job.status)
+            if job.connection_id and job.file_id is None:
+                self.connections.put_off(tx, caller.scope, job.connection_id)
             self.audit.record(caller, "import_cancelled", job_id, {}, tx=tx)
             return saved.find_job(tx, caller.scope.brand_id, job_id)
 

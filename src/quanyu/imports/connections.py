@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import sqlalchemy as sa
 from croniter import croniter
 from pydantic import Field, SecretStr, ValidationError
@@ -178,6 +179,7 @@ class Connections:
                 "problem": None,
                 "next_at": next_time(schedule, now, scope.time_zone) if scheduled and active else None,
             }
+            self.stop_reading(tx, connection_id, now)
             if from_start:
                 values |= {"watermark": None, "next_at": now if scheduled and active else None}
                 tx.execute(sa.delete(seen).where(seen.c.connection_id == connection_id))
@@ -190,6 +192,7 @@ class Connections:
         """Remove a connection; what it brought stays. Raises NotFound."""
         with self._state.write() as tx:
             self._row(tx, caller.scope.brand_id, connection_id)
+            self.stop_reading(tx, connection_id, self._clock.now())
             tx.execute(sa.delete(seen).where(seen.c.connection_id == connection_id))
             tx.execute(sa.delete(table).where(table.c.connection_id == connection_id))
             self._host.audit.record(caller, "import_connection_deleted", connection_id, {}, tx=tx)
@@ -273,40 +276,62 @@ class Connections:
         return False
 
     def _rows(self, row: Any, place: RowPlace, lease: Lease) -> bool:
-        """Record the next rows with how far they reach, as one job in one transaction; whether there are more."""
+        """Record the next rows with how far they reach in one transaction; whether there are more.
+
+        All of one reading is one job, which goes on behind its last rows after a kill.
+        """
         found = place.rows(row.watermark, _ROWS_AT_ONCE)
-        if not found.table.num_rows:
-            return False
         caller = self._caller(row)
         mapping = self._host.get_mapping(caller.scope, row.mapping_id)
-        job = self._host.new_job(caller, mapping, row.name, connection_id=row.connection_id, most_bad=_ROWS_AT_ONCE)
+        with self._state.read() as tx:
+            run = saved.open_run(tx, row.connection_id)
+        if run is None and not found.table.num_rows:
+            return False
+        job = run or self._host.new_job(
+            caller, mapping, row.name, connection_id=row.connection_id, most_bad=_ROWS_AT_ONCE
+        )
         made = make(
             mapping.mapping,
-            Read(found.table, "parquet", Reading()),
+            Read(found.table, "parquet", Reading(), lines=np.arange(found.table.num_rows) + job.rows + 1),
             time_zone=caller.scope.time_zone,
             now=micros(job.made_at),
         )
         with self._state.write() as tx:
-            if not lease.confirm(tx) or not self._as_read(tx, row):
-                return False
+            if not lease.confirm(tx) or not self._as_read(tx, row) or saved.open_run(tx, row.connection_id) != run:
+                return False  # somebody else's turn, or changed or stopped meanwhile
+            if run is None:
+                saved.add_job(tx, job)
             self._record(tx, job, mapping, made)
+            if not found.more:
+                saved.end_job(tx, job.job_id, "done", self._clock.now())
             tx.execute(sa.update(table).where(table.c.connection_id == row.connection_id).values(watermark=found.after))
         return found.more
 
     def _record(self, tx: sa.Connection, job: Any, mapping: Any, made: Any) -> None:
         host = self._host
-        saved.add_job(tx, job)
         begin(tx, host.events, job, made)
         counts = take(tx, host.events, host.commerce, self._vault, self._brands, job, mapping, made.applied.table)
         saved.change_job(
             tx,
             job.job_id,
-            done=made.applied.table.num_rows,
-            fresh=counts.fresh,
-            corrected=counts.corrected,
-            unchanged=counts.unchanged,
+            done=job.done + made.applied.table.num_rows,
+            fresh=job.fresh + counts.fresh,
+            corrected=job.corrected + counts.corrected,
+            unchanged=job.unchanged + counts.unchanged,
         )
-        saved.end_job(tx, job.job_id, "done", self._clock.now())
+
+    def stop_reading(self, tx: sa.Connection, connection_id: str, now: datetime) -> None:
+        """End a reading that goes on; the rest is read when the place is due again."""
+        run = saved.open_run(tx, connection_id)
+        if run is not None:
+            saved.end_job(tx, run.job_id, "cancelled", now)
+
+    def put_off(self, tx: sa.Connection, scope: Scope, connection_id: str) -> None:
+        """Leave a place alone until its schedule says so."""
+        row = self._row(tx, scope.brand_id, connection_id)
+        if row.active and row.schedule:
+            after = next_time(row.schedule, self._clock.now(), scope.time_zone)
+            tx.execute(sa.update(table).where(table.c.connection_id == connection_id).values(next_at=after))
 
     def _note(self, row: Any, problem: Label | None, *, at_once: bool = False) -> None:
         now = self._clock.now()

@@ -170,7 +170,7 @@ class Runner:
 
 
 def begin(tx: sa.Connection, events: Events, job: Job, made: Made) -> None:
-    """Write the job's counts and send its refused rows to quarantine. Raises Invalid when there are too many."""
+    """Add to the job's counts and send the refused rows to quarantine. Raises Invalid when there are too many."""
     applied = made.applied
     if len(made.refused) > job.most_bad:
         raise errors.too_many_bad_rows(len(made.refused), applied.rows, job.most_bad)
@@ -184,12 +184,12 @@ def begin(tx: sa.Connection, events: Events, job: Job, made: Made) -> None:
         tx,
         job.job_id,
         status="running",
-        rows=applied.rows + sum(row.reason == "row_ragged" for row in made.refused),
-        events=applied.table.num_rows,
-        bad=len(made.refused),
-        skipped=applied.skipped,
-        repeated=applied.repeated,
-        masked=applied.masked,
+        rows=job.rows + applied.rows + sum(row.reason == "row_ragged" for row in made.refused),
+        events=job.events + applied.table.num_rows,
+        bad=job.bad + len(made.refused),
+        skipped=job.skipped + applied.skipped,
+        repeated=job.repeated + applied.repeated,
+        masked=job.masked + applied.masked,
     )
 
 

@@ -194,6 +194,18 @@ def next_job(tx: sa.Connection) -> Job | None:
     return None if row is None else _job(row)
 
 
+def open_run(tx: sa.Connection, connection_id: str) -> Job | None:
+    """The reading of a database that goes on."""
+    row = tx.execute(
+        sa.select(tables.job).where(
+            tables.job.c.connection_id == connection_id,
+            tables.job.c.file_id.is_(None),
+            tables.job.c.status.in_(OPEN),
+        )
+    ).first()
+    return None if row is None else _job(row)
+
+
 def jobs_of_file(tx: sa.Connection, job: Job) -> list[str]:
     """Earlier jobs of the same file."""
     if job.file_id is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -106,4 +107,42 @@ def test_the_position_of_another_key_does_not_count(world: World, postgres_url: 
         tx.exec_driver_sql("INSERT INTO o VALUES ('A4', 'S1', '2026-02-01', 1, 0, 4)")
     turn(world)
     assert set(amounts(world)) == {"A1", "A2", "A3", "A4"}
+    engine.dispose()
+
+
+def test_a_long_reading_is_one_job_that_can_be_stopped_and_goes_on_when_it_is_due(
+    world: World, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quanyu.imports.connections._ROWS_AT_ONCE", 3)
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as tx:
+        tx.exec_driver_sql(
+            "CREATE TABLE o AS SELECT 'A' || i AS 订单编号, 'S1' AS 商品编码, '2026-02-01'::timestamp AS 付款时间,"
+            " CASE i WHEN 5 THEN 'x' ELSE '1' END AS 实付金额, i AS id FROM generate_series(1, 9) i"
+        )
+    document = {name: value for name, value in ORDERS.items() if name not in ("identifiers", "store_id")}
+    document["items"] = {"sku": "商品编码"}
+    imports = world.product.imports
+    mapping = imports.save_mapping(world.caller, "orders", document).mapping_id
+    config = {"url": postgres_url, "query": "select * from o", "key": "id"}
+    made, _ = imports.connections.create(
+        world.caller, kind="database", name="o", mapping_id=mapping, config=config, schedule="every 1m"
+    )
+    assert imports.follow_places("worker")
+    (first,) = imports.list_jobs(world.scope, None, 9)
+    assert (first.status, first.rows) == ("running", 2)
+    imports.cancel(world.caller, first.job_id)
+    assert not imports.follow_places("worker"), "stopped, until it is due again"
+    turn(world)
+    second, stopped = imports.list_jobs(world.scope, None, 9)
+    assert (stopped.status, stopped.rows) == ("cancelled", 2)
+    assert (second.status, second.rows, second.done, second.bad) == ("done", 7, 6, 1)
+    assert [row.row for row in imports.bad_rows(world.scope, second.job_id)] == [3]  # the third of this reading
+    assert set(amounts(world)) == {f"A{n}" for n in range(1, 10)} - {"A5"}
+    with engine.begin() as tx:
+        tx.exec_driver_sql("INSERT INTO o SELECT 'B' || i, 'S1', '2026-02-01', '1', i FROM generate_series(10, 15) i")
+    world.clock.advance(timedelta(minutes=1))
+    assert imports.follow_places("worker")
+    imports.connections.delete(world.caller, made.connection_id)
+    assert imports.list_jobs(world.scope, None, 1)[0].status == "cancelled"
     engine.dispose()

@@ -221,14 +221,18 @@ def test_a_killed_reading_of_a_database_repeats_nothing(
     imports.follow_places("worker")
     marks = [state_of(world, made).watermark]
     with monkeypatch.context() as dying:
-        dying.setattr("quanyu.imports.saved.end_job", lambda *_: 1 / 0)  # dies inside the transaction
+        dying.setattr("quanyu.imports.saved.change_job", lambda *_, **__: 1 / 0)  # dies inside the transaction
         with pytest.raises(ZeroDivisionError):
             imports.follow_places("worker")
     assert state_of(world, made).watermark == marks[0]
+    (job,) = imports.list_jobs(world.scope, None, 9)
+    assert (job.status, job.rows) == ("running", 2)
     turn(world)
     assert {event["order_id"]: len(event["items"]) for event in world.events()} == {
         f"A{n}": 2 if n < 5 else 1 for n in range(6)
     }
+    (job,) = imports.list_jobs(world.scope, None, 9)  # one reading is one job, however many pieces it took
+    assert (job.status, job.rows, job.done, job.fresh, job.unchanged) == ("done", 11, 6, 6, 0)
     assert world.books(imports.get_mapping(world.scope, mapping).source)[1] == 6
     engine.dispose()
 

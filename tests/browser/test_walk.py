@@ -64,7 +64,7 @@ def a_person_is_explained(walker: Walker, one: Customer) -> None:
     walker.the("tab-identity").click()
     links = page.locator("section, .card").filter(has=page.get_by_text("关联证据")).last
     expect(links).to_contain_text("已采纳")
-    expect(links).to_contain_text("mini")
+    expect(links).to_contain_text("小程序")
     for name in ("手机号", "unionid"):
         expect(page.locator("main")).to_contain_text(re.compile(name, re.IGNORECASE))
     walker.the("tab-consent").click()

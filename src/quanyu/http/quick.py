@@ -106,8 +106,8 @@ class QuickProtocol(HttpToolsProtocol):
             super().on_body(part)
 
     def _answer(self, answering: _Answering, head: bytes, rest: bytes) -> None:
-        answering.response_complete = True
-        if answering.disconnected or self.transport.is_closing():
+        again, answering.response_complete = answering.response_complete, True
+        if again or answering.disconnected or self.transport.is_closing():
             return
         parts = [head]
         for name, value in self.server_state.default_headers:

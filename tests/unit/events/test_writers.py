@@ -195,7 +195,7 @@ def test_a_hundredfold_flood_of_poison_does_not_delay_another_source_once_it_is_
     backlog = world.events.backlog()
     # 20,000 events of the flood came before it was one; what came later no longer stands in anybody's way.
     assert batches <= 9, f"{batches} batches in {time.monotonic() - began:.1f} s"
-    assert backlog.by_source["other"] > 5_000, "the flood itself waits"
+    assert backlog.by_source["other"] > 4_000, "the flood itself waits"
     assert backlog.by_source.get("web", 0) == 0
     assert quarantined > 0
     while backlog.events:

@@ -162,6 +162,37 @@ def sources(camera: Camera) -> None:
     camera.keep("quarantine-replay")
 
 
+# As Tmall exports orders: masked buyers, ids as formulas, and one amount that nobody can read.
+EXPORT = (
+    "订单编号,买家会员名,买家实际支付金额,订单状态,联系手机,订单付款时间,宝贝标题,宝贝总数量,店铺名称\n"
+    '="77001",林**,598.00,交易成功,\'138****0001,2026-01-23 22:02:11,洗面奶,2,旗舰店\n'
+    '="77002",幸福**,12.50,交易成功,\'139****0002,2026-01-24 10:00:00,面膜,1,旗舰店\n'
+    '="77003",小**,九块九,交易成功,\'137****0003,2026-01-24 11:00:00,牙刷,1,旗舰店\n'
+    '="77004",小**,30.00,交易关闭,\'136****0004,2026-01-24 12:00:00,牙膏,1,旗舰店\n'
+)
+
+
+def imports(camera: Camera) -> None:
+    """An export that was dropped and looked at but not run, and where connections are made."""
+    camera.go("/imports", "main h1")
+    file = {"name": "ExportOrderList.csv", "mimeType": "text/csv", "buffer": EXPORT.encode("gbk")}
+    camera.page.get_by_test_id("import-file").set_input_files(file)
+    camera.page.get_by_test_id("preview").scroll_into_view_if_needed()
+    camera.settle()
+    camera.keep("imports-mapping")
+    camera.click("preview")
+    camera.page.get_by_test_id("run-import").wait_for()
+    camera.page.keyboard.press("End")
+    camera.settle()
+    camera.keep("imports-preview")
+    camera.go("/imports", "main h1")
+    camera.page.get_by_role("button", name="自动接入" if camera.language == "zh" else "Connections").click()
+    camera.click("connect")
+    camera.page.get_by_role("dialog").wait_for()
+    camera.settle()
+    camera.keep("imports-connection")
+
+
 def plan(camera: Camera) -> None:
     """The tracking plan in force, one event of it, what its last version changed, and what breaks it."""
     camera.go("/plan", "main tbody tr")
@@ -203,7 +234,7 @@ def phone(camera: Camera) -> None:
 
 SCENES: dict[str, Callable[[Camera], None]] = {
     scene.__name__: scene
-    for scene in (overview, people, person, audience, journey, sends, sources, plan, quality, phone)
+    for scene in (overview, people, person, audience, journey, sends, sources, imports, plan, quality, phone)
 }
 
 

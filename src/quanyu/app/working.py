@@ -94,7 +94,7 @@ def lanes(product: Product) -> list[Lane]:
         Lane("imports", importing.step, 0.5),
         Lane("import_places", lambda: product.imports.follow_places(importer), 1.0),
         Lane("beat", beat, 5.0),
-        Lane("state_log", lambda: product.state.shrink_log() and False, 10.0),
+        Lane("state_log", product.state.shrink_log, 10.0),
     ]
 
 

@@ -159,6 +159,15 @@ def list_categories(tx: sa.Connection, scope: Scope) -> list[Category]:
     ]
 
 
+def matches(sku: sa.ColumnElement[str], q: str) -> sa.ColumnElement[bool]:
+    """Whether a product is meant by `q`: its sku (the given column) begins with it, or its name contains it."""
+    return sa.or_(
+        sku.startswith(q, autoescape=True),
+        product.c.name_zh.icontains(q, autoescape=True),
+        product.c.name_en.icontains(q, autoescape=True),
+    )
+
+
 def list_products(
     tx: sa.Connection, scope: Scope, *, q: str = "", category_key: str | None = None, after: str = "", limit: int = 50
 ) -> list[Product]:
@@ -167,13 +176,7 @@ def list_products(
     if category_key:
         statement = statement.where(product.c.category_key == category_key)
     if q:
-        statement = statement.where(
-            sa.or_(
-                product.c.sku.startswith(q, autoescape=True),
-                product.c.name_zh.icontains(q, autoescape=True),
-                product.c.name_en.icontains(q, autoescape=True),
-            )
-        )
+        statement = statement.where(matches(product.c.sku, q))
     return [_product(r) for r in tx.execute(statement.order_by(product.c.sku).limit(limit))]
 
 

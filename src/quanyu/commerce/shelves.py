@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from quanyu.access.contracts import Scope
+from quanyu.commerce.catalog import matches
 from quanyu.commerce.contracts import Goods, Shelf
 from quanyu.commerce.tables import category, product, stock, store
 from quanyu.kernel.label import Label
@@ -49,13 +50,7 @@ def list_goods(
     if category_key:
         statement = statement.where(product.c.category_key == category_key)
     if q:
-        statement = statement.where(
-            sa.or_(
-                skus.c.sku.startswith(q, autoescape=True),
-                product.c.name_zh.icontains(q, autoescape=True),
-                product.c.name_en.icontains(q, autoescape=True),
-            )
-        )
+        statement = statement.where(matches(skus.c.sku, q))
     return [_goods(row) for row in tx.execute(statement.order_by(skus.c.sku).limit(limit))]
 
 

@@ -85,13 +85,8 @@ def test_a_reading_under_former_settings_leaves_no_mark_on_the_changed_ones(
     assert state_of(world, made).ran_at is None
 
 
-def test_the_position_of_another_key_does_not_count(world: World, postgres_url: str) -> None:
-    engine = sa.create_engine(postgres_url)
-    with engine.begin() as tx:
-        tx.exec_driver_sql(
-            "CREATE TABLE o AS SELECT 'A' || i AS 订单编号, 'S1' AS 商品编码, '2026-02-01'::timestamp AS 付款时间,"
-            " 1 AS 实付金额, 1000 + i AS id, i AS version FROM generate_series(1, 3) i"
-        )
+def reading(world: World, postgres_url: str) -> Connection:
+    """A connection that reads the orders of the table `o` by their `id`, every minute."""
     document = {name: value for name, value in ORDERS.items() if name not in ("identifiers", "store_id")}
     document["items"] = {"sku": "商品编码"}
     imports = world.product.imports
@@ -100,6 +95,17 @@ def test_the_position_of_another_key_does_not_count(world: World, postgres_url: 
     made, _ = imports.connections.create(
         world.caller, kind="database", name="o", mapping_id=mapping, config=config, schedule="every 1m"
     )
+    return made
+
+
+def test_the_position_of_another_key_does_not_count(world: World, postgres_url: str) -> None:
+    engine = sa.create_engine(postgres_url)
+    with engine.begin() as tx:
+        tx.exec_driver_sql(
+            "CREATE TABLE o AS SELECT 'A' || i AS 订单编号, 'S1' AS 商品编码, '2026-02-01'::timestamp AS 付款时间,"
+            " 1 AS 实付金额, 1000 + i AS id, i AS version FROM generate_series(1, 3) i"
+        )
+    made = reading(world, postgres_url)
     turn(world)
     assert set(amounts(world)) == {"A1", "A2", "A3"}
     change(world, made, config={**made.config, "key": "version"})
@@ -120,14 +126,8 @@ def test_a_long_reading_is_one_job_that_can_be_stopped_and_goes_on_when_it_is_du
             "CREATE TABLE o AS SELECT 'A' || i AS 订单编号, 'S1' AS 商品编码, '2026-02-01'::timestamp AS 付款时间,"
             " CASE i WHEN 5 THEN 'x' ELSE '1' END AS 实付金额, i AS id FROM generate_series(1, 9) i"
         )
-    document = {name: value for name, value in ORDERS.items() if name not in ("identifiers", "store_id")}
-    document["items"] = {"sku": "商品编码"}
     imports = world.product.imports
-    mapping = imports.save_mapping(world.caller, "orders", document).mapping_id
-    config = {"url": postgres_url, "query": "select * from o", "key": "id"}
-    made, _ = imports.connections.create(
-        world.caller, kind="database", name="o", mapping_id=mapping, config=config, schedule="every 1m"
-    )
+    made = reading(world, postgres_url)
     assert imports.follow_places("worker")
     (first,) = imports.list_jobs(world.scope, None, 9)
     assert (first.status, first.rows) == ("running", 2)

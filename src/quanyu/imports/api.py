@@ -17,10 +17,12 @@ from quanyu.imports import errors, looking, saved
 from quanyu.imports.connections import Connection, Connections
 from quanyu.imports.contracts import BadRowView, Inspected, Job, KeptFile, Previewed, SavedMapping, Suggestion
 from quanyu.imports.mapping import Mapping, dump, parse
+from quanyu.imports.places import Places
 from quanyu.imports.reading import Read, read
 from quanyu.imports.running import Runner, make
 from quanyu.imports.sealing import SealedFiles
 from quanyu.imports.suggesting import ready, suggest
+from quanyu.imports.webhooks import Webhooks
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.ids import Ids
 from quanyu.kernel.label import same
@@ -63,7 +65,9 @@ class Imports:
         self.commerce = commerce
         self.audit = audit
         self.files = SealedFiles(folder, most_bytes)
-        self.connections = Connections(self, brands, places or {}, around)
+        self.connections = Connections(self, brands, places or {})
+        self.webhooks = Webhooks(self, self.connections, brands)
+        self._places = Places(self, self.connections, brands, around)
         self._runner: Runner | None = None
         self._places_lease: Lease | None = None
 
@@ -252,7 +256,7 @@ class Imports:
         """Read the place that is due first (a worker's step); whether there was one."""
         if self._places_lease is None:
             self._places_lease = Lease(self.state, self.clock, "import_places", holder, _LEASE)
-        return self.connections.step(self._places_lease)
+        return self._places.step(self._places_lease)
 
     def runner(self, holder: str) -> Runner:
         """What runs the jobs, for a worker."""

@@ -14,7 +14,7 @@ def mapping_invalid(problems: Sequence[tuple[str, str]]) -> Invalid:
         "mapping_invalid",
         Label("映射有错误", "The mapping has mistakes"),
         detail=same("; ".join(f"{field}: {why}" for field, why in problems[:5])),
-        fields=tuple(FieldError(field, same(why)) for field, why in problems),
+        fields=tuple(FieldError(field, same(why), same(field)) for field, why in problems),
     )
 
 
@@ -28,7 +28,8 @@ def columns_missing(columns: Sequence[str], there: Sequence[str]) -> Invalid:
             f"Missing: {', '.join(columns)}; the file has: {', '.join(there[:40])}",
         ),
         fields=tuple(
-            FieldError(column, Label("文件里没有这一列", "The file has no such column")) for column in columns
+            FieldError(column, Label("文件里没有这一列", "The file has no such column"), same(column))
+            for column in columns
         ),
     )
 

@@ -24,7 +24,7 @@ def hooks(imports: Imports, most_bytes: int) -> list[Route]:
                     raise file_too_large(most_bytes)
             signature = request.headers.get("x-signature-256", "")
             done = await run_in_threadpool(
-                imports.connections.receive, request.path_params["secret"], bytes(body), signature
+                imports.webhooks.receive, request.path_params["secret"], bytes(body), signature
             )
         except ClientDisconnect:
             return Response(status_code=400)

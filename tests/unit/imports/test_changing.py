@@ -119,7 +119,7 @@ def test_the_position_of_another_key_does_not_count(world: World, postgres_url: 
 def test_a_long_reading_is_one_job_that_can_be_stopped_and_goes_on_when_it_is_due(
     world: World, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quanyu.imports.connections._ROWS_AT_ONCE", 3)
+    monkeypatch.setattr("quanyu.imports.places._ROWS_AT_ONCE", 3)
     engine = sa.create_engine(postgres_url)
     with engine.begin() as tx:
         tx.exec_driver_sql(

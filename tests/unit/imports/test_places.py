@@ -203,7 +203,7 @@ def test_a_database_is_read_by_its_increasing_key_and_corrections_follow(world: 
 def test_a_killed_reading_of_a_database_repeats_nothing(
     world: World, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("quanyu.imports.connections._ROWS_AT_ONCE", 4)
+    monkeypatch.setattr("quanyu.imports.places._ROWS_AT_ONCE", 4)
     engine = sa.create_engine(postgres_url)
     with engine.begin() as tx:
         tx.exec_driver_sql(

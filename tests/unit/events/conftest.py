@@ -21,9 +21,9 @@ from quanyu.http.quick import QuickProtocol
 from quanyu.kernel.clock import Clock, SystemClock
 from quanyu.kernel.ids import SeededIds
 from quanyu.kernel.label import Label
-from quanyu.storage.schema import metadata
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
+from tests import stores
 
 KEY = "wk_test"
 
@@ -84,8 +84,7 @@ def make_world(state: State, folder: Path, clock: Clock | None = None) -> World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Events on SQLite."""
-    state = State(f"sqlite:///{tmp_path / 'state.sqlite'}")
-    metadata.create_all(state.engine)
+    state = State(stores.sqlite(tmp_path / "state.sqlite"))
     made = make_world(state, tmp_path / "events")
     yield made
     made.events.close()

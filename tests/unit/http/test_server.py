@@ -14,15 +14,15 @@ from quanyu.app import compose, web
 from quanyu.http import problems
 from quanyu.http.static import ConsoleFiles
 from quanyu.kernel.settings import Settings
-from quanyu.storage import migrate
+from tests import stores
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
-    product = compose(Settings.load({}, {"data_dir": str(tmp_path)}))
-    migrate.upgrade(product.state)
+    database = stores.sqlite(tmp_path / "state.sqlite", stores.installed)
+    product = compose(Settings.load({}, {"data_dir": str(tmp_path), "database_url": database}))
     with TestClient(web(product), raise_server_exceptions=False) as made:
         yield made
     product.close()

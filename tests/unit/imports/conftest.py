@@ -76,8 +76,8 @@ def make(folder: Path, database_url: str, clock: ManualClock) -> World:
 
 
 @pytest.fixture
-def world(state_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
-    made = make(tmp_path / "data", "" if state_url.startswith("sqlite") else state_url, clock)
+def world(installed_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[World]:
+    made = make(tmp_path / "data", installed_url, clock)
     yield made
     made.product.close()
 

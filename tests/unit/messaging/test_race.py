@@ -25,8 +25,8 @@ SENDS = 10_000
 
 
 @pytest.fixture
-def world(state_url: str, tmp_path: Path) -> Iterator[Composed]:
-    made = Composed(tmp_path, state_url, max_batch=40)
+def world(installed_url: str, tmp_path: Path) -> Iterator[Composed]:
+    made = Composed(tmp_path, installed_url, max_batch=40)
     yield made
     made.close()
 

@@ -19,16 +19,14 @@ from quanyu.events.protocols import segment
 from quanyu.kernel.clock import micros
 from quanyu.kernel.label import Label
 from quanyu.kernel.settings import Settings
-from quanyu.storage import migrate
 from quanyu.worker.ahead import Ahead
 
 _SIZE = 100
 
 
 @pytest.fixture
-def product(tmp_path: Path, state_url: str) -> Any:
-    made = compose(Settings.load({}, {"data_dir": str(tmp_path), "database_url": state_url}))
-    migrate.upgrade(made.state)
+def product(tmp_path: Path, installed_url: str) -> Any:
+    made = compose(Settings.load({}, {"data_dir": str(tmp_path), "database_url": installed_url}))
     brand = made.access.brands.create(key="acme", name=Label("艾", "A"), currency="CNY", time_zone="Asia/Shanghai")
     made.vault.prepare(0, ("log",))
     made.vault.prepare(brand.brand_id)

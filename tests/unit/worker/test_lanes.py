@@ -8,13 +8,11 @@ from pathlib import Path
 from quanyu.app import compose, start_worker
 from quanyu.app.working import pipeline
 from quanyu.kernel.settings import Settings
-from quanyu.storage import migrate
 from quanyu.worker.lanes import Lane, Worker
 
 
-def test_a_stopped_worker_gives_its_turn_to_the_next_at_once(tmp_path: Path, state_url: str) -> None:
-    product = compose(Settings.load({}, {"data_dir": str(tmp_path), "database_url": state_url}))
-    migrate.upgrade(product.state)
+def test_a_stopped_worker_gives_its_turn_to_the_next_at_once(tmp_path: Path, installed_url: str) -> None:
+    product = compose(Settings.load({}, {"data_dir": str(tmp_path), "database_url": installed_url}))
     worker = start_worker(product)
     other = pipeline(product)
     while other.acquire():  # until the worker's own turn has begun

@@ -49,6 +49,7 @@ _ALIVE = timedelta(seconds=30)
 BACKLOG = Gauge("quanyu_backlog_events", "Events in the log that no micro-batch has taken yet")
 BACKLOG_AGE = Gauge("quanyu_backlog_age_seconds", "Age of the oldest of them")
 STATE_UP = Gauge("quanyu_state_up", "Whether the state store could be read just now")
+LOG_DAMAGED = Gauge("quanyu_log_damaged_frames", "Frames of the event log that could not be read, ever")
 BOOKS_WRONG = Gauge("quanyu_books_discrepancies", "Hours of a source whose books do not fit what the stores hold")
 BOOKS_AGE = Gauge("quanyu_books_checked_age_seconds", "Time since the books were last recounted; -1 before that")
 
@@ -74,6 +75,7 @@ def web(product: Product) -> Application:
             STATE_UP.set(0)
             return
         STATE_UP.set(1)
+        LOG_DAMAGED.set(product.events.damaged_frames())
         BOOKS_WRONG.set(now.books_wrong)
         checked = now.books_checked_at
         BOOKS_AGE.set((product.clock.now() - checked).total_seconds() if checked else -1)

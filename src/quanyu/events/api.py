@@ -18,10 +18,21 @@ import sqlalchemy as sa
 
 from quanyu.access.api import Brands
 from quanyu.access.contracts import Scope
-from quanyu.events import books, errors, openapi, quarantine, recorded, replacing
+from quanyu.events import books, damage, errors, openapi, quarantine, recorded, replacing
 from quanyu.events.checks import reason_label
 from quanyu.events.collector import Collector
-from quanyu.events.contracts import START, Backlog, Batch, Frame, FrameHeader, NativeEvent, Position, RefusedRow, Source
+from quanyu.events.contracts import (
+    START,
+    Backlog,
+    Batch,
+    Damage,
+    Frame,
+    FrameHeader,
+    NativeEvent,
+    Position,
+    RefusedRow,
+    Source,
+)
 from quanyu.events.decode import Decoder
 from quanyu.events.disk import Disk
 from quanyu.events.keys import KeyIndex, keys_of
@@ -42,7 +53,7 @@ from quanyu.events.reader import LogReader
 from quanyu.events.replays import Replays
 from quanyu.events.sources import Sources, WriteKeys
 from quanyu.events.trials import Trials
-from quanyu.events.views import Replayed, SourceView
+from quanyu.events.views import BookHour, Replayed, SourceView
 from quanyu.events.writers import EventLog, Writers
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.errors import Unavailable
@@ -96,6 +107,7 @@ class Events:
         self._max_backlog_bytes = max_backlog_bytes
         self._log: Writers | None = None
         self._reader: LogReader | None = None
+        self._stepped_over: tuple[Damage, ...] = ()
         self._backlog_reader: LogReader | None = None
         self._books_end: dict[str, Position] | None = None
         self._keys: KeyIndex | None = None
@@ -224,16 +236,20 @@ class Events:
         """The next frames after the books, or after the given places. For one thread: the worker's."""
         if self._reader is None:
             self._reader = LogReader(self._folder / "log", self._vault.cipher(0, "log"))
-        return self._reader.read(self.cursors() if after is None else after, max_events=max_events)
+        found = self._reader.read(self.cursors() if after is None else after, max_events=max_events)
+        self._stepped_over = tuple(self._reader.stepped_over.values())
+        return found
 
     def decode(self, frames: Sequence[Frame]) -> Batch:
-        """Rows with their keys, refused events and counts of `frames`. Writes nothing."""
+        """Rows with their keys, refused events and counts of `frames`, which `read` gave last. Writes nothing."""
         if any(frame.header.replays for frame in frames):
             with self._state.read() as tx:
                 frames = quarantine.once(tx, frames)
         batch = self.plans.judge(self._decoder.decode(frames), frames)
         table = batch.table
-        return replace(batch, keys=keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist()))
+        keys = keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist())
+        damaged, self._stepped_over = self._stepped_over, ()
+        return replace(batch, keys=keys, damaged=damaged)
 
     @property
     def keys(self) -> KeyIndex:
@@ -272,6 +288,8 @@ class Events:
         quarantine.hold(tx, self._vault, batch.rejected)
         books.write(tx, batch, now)
         note_violations(tx, batch.violations)
+        if batch.damaged:
+            damage.note(tx, batch.damaged, now)
         return True
 
     def note_replaced(self, tx: sa.Connection, table: pa.Table, batch: int) -> pa.Table:
@@ -349,6 +367,7 @@ class Events:
         with self._state.read() as tx:
             totals = books.totals(tx, [source.source for source, _ in listed])
             wrong = books.discrepant(tx, scope.brand_id)
+            damaged = damage.events_of(tx, [source.source for source, _ in listed])
         return [
             SourceView.of(
                 source,
@@ -356,6 +375,7 @@ class Events:
                 totals.get(source.source, {}),
                 pending.get(source.source, 0),
                 proven=source.source not in wrong,
+                damaged=damaged.get(source.source, 0),
             )
             for source, last in listed
         ]
@@ -366,11 +386,19 @@ class Events:
         """A new source of the brand and, for one that sends over HTTP, its write key, shown this once."""
         return self.sources.create(tx, source=source, brand_id=scope.brand_id, name=name, kind=kind, channel=channel)
 
-    def read_books(self, scope: Scope, source: str, begin: datetime, end: datetime) -> list[Any]:
+    def read_books(self, scope: Scope, source: str, begin: datetime, end: datetime) -> list[BookHour]:
         """The source's books by hour, newest first. Raises NotFound."""
         self._visible(scope, source)
         with self._state.read() as tx:
-            return books.hours(tx, source, micros(begin), micros(end))
+            booked = {row.hour_at: row for row in books.hours(tx, source, micros(begin), micros(end))}
+            damaged = damage.per_hour(tx, source, micros(begin), micros(end))
+        hours = sorted({*booked, *damaged}, reverse=True)
+        return [BookHour.of(hour, booked.get(hour), damaged.get(hour, 0)) for hour in hours]
+
+    def damaged_frames(self) -> int:
+        """How many frames of the log could not be read, ever; always none."""
+        with self._state.read() as tx:
+            return damage.frames(tx)
 
     # --------------------------------------------------------------------------------------------------- inside
     def _judge(self, source: Source, payload: bytes, received_at: int) -> list[tuple[str, str, str]]:

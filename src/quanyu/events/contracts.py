@@ -176,6 +176,17 @@ class FrameHeader(msgspec.Struct, array_like=True, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """A frame of which bytes rotted, or the torn rest of one, and what its header still says, which nothing proves."""
+
+    writer: str
+    begin: Position
+    bytes: int
+    torn: bool
+    header: FrameHeader | None
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One frame as read back: where it stands, where the next one begins, and its opened payload."""
 
@@ -292,6 +303,8 @@ class Batch:
     keys: Any = None
     # What broke the tracking plan: (brand, source, event, property, reason, rule, hour) -> (count, masked example).
     violations: Mapping[tuple[int, str, str, str, str, str, int], tuple[int, str]] = field(default_factory=dict)
+    # What was stepped over while this stretch was read.
+    damaged: tuple[Damage, ...] = ()
 
     @property
     def empty(self) -> bool:

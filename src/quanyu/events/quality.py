@@ -20,10 +20,10 @@ import sqlalchemy as sa
 
 from quanyu.access.api import Brand
 from quanyu.access.contracts import Scope
-from quanyu.events import errors, quarantine
+from quanyu.events import damage, errors, quarantine
 from quanyu.events.observing import Lateness, Observer
 from quanyu.events.quality_rules import HOURS, REGULAR_DAYS, RULES, Facts, Finding, Series
-from quanyu.events.quality_words import advice, sentence
+from quanyu.events.quality_words import UNKNOWN_SOURCE, advice, sentence
 from quanyu.events.quarantine import Chosen
 from quanyu.events.reconcile import Reconciliation
 from quanyu.events.rows import HOUR_MICROS, hour_of
@@ -207,6 +207,7 @@ class Quality:
             held,
             _since(tx, brand_id, now - _DAY, "accepted"),
             self._reconciliation.wrong(brand_id),
+            damage.by_file(tx, brand_id, now),
             frozenset(row.source for row in sources if row.kind in OWN),
             _loaded(tx, brand_id),
             _arrivals(tx, brand_id, now),
@@ -340,12 +341,12 @@ def _forget(tx: sa.Connection, brand_id: int, now: datetime) -> None:
 
 
 def _variant(one: Finding) -> str:
-    return str(one.facts.get("reason", ""))
+    return str(one.facts.get("reason") or one.facts.get("file", ""))
 
 
 def _problem(row: Any, names: Mapping[str, Label], zone: ZoneInfo) -> Problem:
     facts = json.loads(row.facts)
-    source = names.get(row.source, Label(row.source, row.source))
+    source = names.get(row.source, Label(row.source, row.source) if row.source else UNKNOWN_SOURCE)
     about = facts.get("at") or facts.get("last_at") or facts.get("first_at")
     day = (datetime.fromisoformat(about) if about else row.last_at - _DAY).astimezone(zone).date()
     last = row.last_at.astimezone(zone).date()

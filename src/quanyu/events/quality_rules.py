@@ -64,6 +64,7 @@ class Facts:
     held: Sequence[Mapping[str, Any]]
     accepted: Mapping[str, int]
     wrong_books: Sequence[Any]
+    damaged: Sequence[Mapping[str, Any]] = ()
     own: frozenset[str] = frozenset()  # where the product itself records: as bursty as its campaigns, never judged
     loaded: frozenset[str] = frozenset()  # all came on a day or two: its history was loaded, nothing more is awaited
     # The hours (since 1970) in which something of a source was received, in order: the others are when it happened.
@@ -275,8 +276,15 @@ def wrong_books(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def damaged_log(facts: Facts) -> Iterator[Finding]:
+    """Files of the event log with frames that cannot be read."""
+    for found in facts.damaged:
+        yield Finding("damaged_log", "high", found["source"], facts={k: v for k, v in found.items() if k != "source"})
+
+
 RULES: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     wrong_books,
+    damaged_log,
     stale_sources,
     unusual_volume,
     without_person,

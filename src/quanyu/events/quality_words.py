@@ -22,6 +22,9 @@ _TYPES = {
     "object": Label("对象", "an object"),
     "time": Label("时间", "a time"),
 }
+UNKNOWN_SOURCE = Label("未知来源", "An unknown source")
+_LOST = Label("帧头记着 {events} 条事件，均未入库", "by their headers {events} events were not stored")
+_LOST_UNKNOWN = Label("其中有多少事件已无从得知", "how many events they held cannot be told")
 _MORE, _FEWER = Label("偏多", "high"), Label("偏少", "low")
 # In {braces}: whose it is, and facts of the finding as people write them (`_words`).
 _VOLUME = Label(
@@ -42,6 +45,21 @@ _TEXTS: dict[str, tuple[Label, Label]] = {  # what is wrong, and what to do
             "账目与库存不符，请先不要清理数据，联系管理员核对当时的运维操作；恢复后会自动消警。",
             "Do not clean anything up; ask the administrator what was done at that time. The alarm ends by itself once "
             "the rows are back.",
+        ),
+    ),
+    "damaged_log": (
+        Label(
+            "「{source}」的事件日志有 {frames} 帧损坏：数据目录下的 {file}，从第 {offset} 字节起，"
+            "共 {bytes} 字节；{lost}",
+            "{source}: frames of the event log are damaged ({frames}), in {file} of the data folder from byte {offset} "
+            "on, {bytes} bytes in all; {lost}",
+        ),
+        Label(
+            "这些事件已回答接收成功，但在入库之前磁盘上的内容变了，无法还原。请先检查磁盘和内存（SMART、系统日志），"
+            "换掉有问题的硬件，再请发送方补发这段时间的数据：补发不会重复计数。告警三十天后自动结束，账上一直保留。",
+            "They were acknowledged, and their bytes changed on the disk before they were stored; they cannot be "
+            "restored. Check disk and memory (SMART, the system's log), replace what is faulty, then have that time "
+            "sent again: nothing is counted twice. The alarm ends after thirty days; the books keep it.",
         ),
     ),
     "stale_source": (
@@ -195,8 +213,12 @@ def _words(
             words[name] = say(reason_label(fact))
         elif name in ("type", "before", "after"):
             words[name] = say(_TYPES.get(fact, _TYPES["any"]))
+        elif name in ("file", "offset"):
+            words[name] = str(fact)
         elif isinstance(fact, int | float):
             words[name] = f"{fact:,}"
+    if "frames" in facts:
+        words["lost"] = say(_LOST if facts["events"] else _LOST_UNKNOWN).format_map(words)
     if "total" in facts:
         share = facts["count"] / max(facts["total"], 1)
         words["share"] = f"{share:.0%}" if share >= 0.01 else "<1%"

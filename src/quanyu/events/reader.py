@@ -12,7 +12,7 @@ import os
 import struct
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from quanyu.events import errors
-from quanyu.events.contracts import START, Backlog, Frame, Position
+from quanyu.events.contracts import START, Backlog, Damage, Frame, FrameHeader, Position
 from quanyu.events.frames import MAGIC, PREFIX_BYTES, FrameCodec, FrameDamaged, bodies, body_at, length_at
 from quanyu.events.log import segment_path, segments
 
@@ -38,6 +38,7 @@ class LogReader:
         self._codec = FrameCodec(cipher)
         self._counts: dict[tuple[str, int], _Headers] = {}
         self.damaged = 0
+        self.stepped_over: dict[tuple[str, Position], Damage] = {}  # by the last `read`
         self._reported: set[tuple[str, Position]] = set()
 
     def writers(self) -> list[str]:
@@ -55,6 +56,7 @@ class LogReader:
         at least one frame of each that has one: none waits for what another has piled up. Raises LogUnreadable when a
         frame was sealed with another key.
         """
+        self.stepped_over = {}
         frames: list[Frame] = []
         events = size = 0
         places = {writer: after.get(writer, START) for writer in self.writers()}
@@ -116,9 +118,9 @@ class LogReader:
                 behind = None if length is None else _next_whole_frame(path, offset + length)
                 if behind is None:
                     if final and data:
-                        self._report(writer, Position(number, offset), "torn")
+                        self._report(writer, path, Position(number, offset), None)
                     break
-                self._report(writer, Position(number, offset), "checksum")
+                self._report(writer, path, Position(number, offset), behind)
                 offset = behind
         return frames
 
@@ -164,7 +166,11 @@ class LogReader:
                     gone += 1
         return gone
 
-    def _report(self, writer: str, at: Position, why: str) -> None:
+    def _report(self, writer: str, path: Path, at: Position, behind: int | None) -> None:
+        why = "torn" if behind is None else "checksum"
+        for begin, length, torn, header in _pieces(path, at.offset, behind, self._codec):
+            place = Position(at.segment, begin)
+            self.stepped_over[writer, place] = Damage(writer, place, length, torn, header)
         if (writer, at) in self._reported:
             return
         self._reported.add((writer, at))
@@ -197,9 +203,8 @@ class _Headers:
                 frame = length_at(data, 0)
                 if frame is None or self.end + frame > length:
                     return
-                try:
-                    header = codec.header(data[PREFIX_BYTES:])
-                except (ValueError, struct.error, msgspec.MsgspecError):
+                header = _header(data, codec)
+                if header is None:
                     return
                 self.begins.append(self.end)
                 self.events.append(header.events)
@@ -237,3 +242,25 @@ def _next_whole_frame(path: Path, offset: int) -> int | None:
             return offset
         offset += length
     return None
+
+
+def _header(data: bytes, codec: FrameCodec) -> FrameHeader | None:
+    """What the header of the frame says that `data` begins with; nothing checks it here."""
+    try:
+        return codec.header(data[PREFIX_BYTES:])
+    except (ValueError, struct.error, msgspec.MsgspecError):
+        return None
+
+
+def _pieces(
+    path: Path, offset: int, behind: int | None, codec: FrameCodec
+) -> Iterator[tuple[int, int, bool, FrameHeader | None]]:
+    """The damaged frames up to `behind`, or to the file's end: begin, bytes, whether torn, what the header says."""
+    end = path.stat().st_size if behind is None else behind
+    while offset < end:
+        data = _slice(path, offset, _HEADER_BYTES)
+        length = length_at(data, 0)
+        torn = length is None or offset + length > end
+        size = end - offset if length is None or torn else length
+        yield offset, size, torn, _header(data, codec)
+        offset += size

@@ -47,6 +47,7 @@ class SourceOut(BaseModel):
     stored: int
     duplicate: int
     quarantined: int
+    damaged: int = Field(description="Acknowledged, and lost in the log before they were stored")
     pending: int
     balanced: bool
     last_event_at: datetime | None
@@ -72,13 +73,14 @@ class SourceIn(BaseModel):
 
 
 class BookOut(BaseModel):
-    """One hour of a source's books: accepted = stored + duplicate + quarantined."""
+    """One hour of a source's books: accepted = stored + duplicate + quarantined + damaged."""
 
     hour_at: datetime
     accepted: int
     stored: int
     duplicate: int
     quarantined: int
+    damaged: int
 
 
 class BookPage(BaseModel):
@@ -194,6 +196,7 @@ def _source_out(view: SourceView, scope: Scope) -> SourceOut:
         stored=view.stored,
         duplicate=view.duplicate,
         quarantined=view.quarantined,
+        damaged=view.damaged,
         pending=view.pending,
         balanced=view.balanced,
         last_event_at=view.last_event_at,

@@ -67,6 +67,21 @@ discrepancy = sa.Table(
     sa.Column("seen_at", Instant, nullable=False),
 )
 
+# A frame of the log that cannot be read. `source`, `hour_at` (of receipt) and `events` are what its header still says;
+# `events` is 0 where it says nothing, and of a torn one, which may never have been acknowledged.
+damage = sa.Table(
+    "event_damage",
+    metadata,
+    sa.Column("writer", sa.Text, primary_key=True),
+    sa.Column("segment", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("offset", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("source", sa.Text, nullable=True, index=True),
+    sa.Column("hour_at", Instant, nullable=True),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("found_at", Instant, nullable=False, index=True),
+)
+
 # When each check last ran, and what it counted: `books` (a recount), `quality:<brand>`.
 check_run = sa.Table(
     "event_check_run",

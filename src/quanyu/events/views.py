@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from quanyu.events.contracts import Source
 from quanyu.events.mending import Edit
@@ -14,7 +15,10 @@ from quanyu.events.sources import KINDS
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A source with its books. `accepted` counts everything acknowledged, so also what is `pending` in the log."""
+    """A source with its books. `accepted` counts everything acknowledged, so also what is `pending` in the log.
+
+    `damaged` were acknowledged, and the log's bytes rotted before they were stored.
+    """
 
     source: Source
     protocols: tuple[str, ...]
@@ -22,13 +26,21 @@ class SourceView:
     stored: int
     duplicate: int
     quarantined: int
+    damaged: int
     pending: int
     balanced: bool
     last_event_at: datetime | None
 
     @classmethod
     def of(
-        cls, source: Source, last: datetime | None, totals: Mapping[str, int], pending: int, *, proven: bool = True
+        cls,
+        source: Source,
+        last: datetime | None,
+        totals: Mapping[str, int],
+        pending: int,
+        *,
+        proven: bool = True,
+        damaged: int = 0,
     ) -> SourceView:
         """From the books' totals and the backlog; `proven` says that the stores were found to hold as much."""
         stored, duplicate, quarantined = (totals.get(name, 0) for name in ("stored", "duplicate", "quarantined"))
@@ -36,14 +48,35 @@ class SourceView:
         return cls(
             source,
             KINDS[source.kind],
-            booked + pending,
+            booked + damaged + pending,
             stored,
             duplicate,
             quarantined,
+            damaged,
             pending,
             proven and booked == stored + duplicate + quarantined,
             last,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class BookHour:
+    """One hour of a source's books: accepted = stored + duplicate + quarantined + damaged."""
+
+    hour_at: datetime
+    accepted: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    damaged: int
+
+    @classmethod
+    def of(cls, hour_at: datetime, booked: Any, damaged: int) -> BookHour:
+        """From the hour's row, if there is one, and the events that were lost to damage before they were booked."""
+        if booked is None:
+            return cls(hour_at, damaged, 0, 0, 0, damaged)
+        counts = (booked.stored, booked.duplicate, booked.quarantined)
+        return cls(hour_at, booked.accepted + damaged, *counts, damaged)
 
 
 @dataclass(frozen=True, slots=True)

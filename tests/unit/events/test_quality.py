@@ -378,7 +378,7 @@ def test_violations_are_shown_as_trends(brand: Brand) -> None:
 
 
 def test_every_kind_has_words_in_both_languages() -> None:
-    assert len(KINDS) == 14
+    assert len(KINDS) == 15
 
 
 def test_another_brand_sees_nothing(brand: Brand) -> None:

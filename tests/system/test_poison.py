@@ -160,6 +160,7 @@ POISONS: list[Callable[[Poison], None]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def test_twelve_poisons_lose_nothing(tmp_path: Path, database: str, request: pytest.FixtureRequest) -> None:
     assert len(POISONS) == 12

@@ -2618,11 +2618,13 @@ export interface components {
         };
         /**
          * BookOut
-         * @description One hour of a source's books: accepted = stored + duplicate + quarantined.
+         * @description One hour of a source's books: accepted = stored + duplicate + quarantined + damaged.
          */
         BookOut: {
             /** Accepted */
             accepted: number;
+            /** Damaged */
+            damaged: number;
             /** Duplicate */
             duplicate: number;
             /**
@@ -5630,7 +5632,8 @@ export interface components {
         };
         /**
          * QuarantinedRaw
-         * @description A refused event with its raw text, masked for whoever may not reveal people; reading it is audited.
+         * @description A refused event with its raw text; reading it is audited. `masked` says that something personal is hidden in it
+         *     from whoever may not reveal people; a masked text cannot be replayed rewritten.
          */
         QuarantinedRaw: {
             /** Count */
@@ -6340,6 +6343,11 @@ export interface components {
             brand: string;
             /** Channel */
             channel: string | null;
+            /**
+             * Damaged
+             * @description Acknowledged, and lost in the log before they were stored
+             */
+            damaged: number;
             /** Duplicate */
             duplicate: number;
             /** Kind */

@@ -50,6 +50,6 @@ export function addressOf(problem: Problem): string {
   const query = (values: Record<string, string>) => new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();
   if (problem.kind === "quarantine") return `/sources?${query({ tab: "quarantine", source: problem.source, reason: problem.property, status: "held" })}`;
   if (["missing_required", "broken_plan", "undeclared_event"].includes(problem.kind)) return `/plan?${query({ tab: "violations", name: problem.name, source: problem.source })}`;
-  if (["stale_source", "wrong_books"].includes(problem.kind)) return "/sources";
+  if (["stale_source", "wrong_books", "damaged_log"].includes(problem.kind)) return "/sources";
   return `/events?${query({ name: problem.name, source: problem.source, from: problem.begins_on, to: problem.ends_on })}`;
 }

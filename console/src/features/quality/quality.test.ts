@@ -7,5 +7,5 @@ describe("a problem opens", () => {
   it("to the events of its day", () => expect(addressOf(problem({}))).toBe("/events?name=order_paid&source=web&from=2026-09-20&to=2026-09-20"));
   it("to what is held for its reason", () => expect(addressOf(problem({ kind: "quarantine", name: "", property: "bad_time" }))).toBe("/sources?tab=quarantine&source=web&reason=bad_time&status=held"));
   it("to what broke the plan", () => expect(addressOf(problem({ kind: "missing_required", property: "total" }))).toBe("/plan?tab=violations&name=order_paid&source=web"));
-  it("to the books of its source", () => expect(addressOf(problem({ kind: "wrong_books" }))).toBe("/sources"));
+  it.each(["wrong_books", "damaged_log"])("to the books of its source: %s", (kind) => expect(addressOf(problem({ kind }))).toBe("/sources"));
 });

@@ -20,6 +20,7 @@ const PARTS = [
   ["stored", "#5b8ff0"],
   ["duplicate", "#b9c6de"],
   ["quarantined", "#c2261f"],
+  ["damaged", "#5c1a16"],
 ] as const;
 
 function Hours({ source }: { source: Source }) {
@@ -31,6 +32,9 @@ function Hours({ source }: { source: Source }) {
         const rows = data.items;
         const most = Math.max(1, ...rows.map((row) => row.accepted));
         if (!rows.length) return <Empty title={t("noHours")} />;
+        // Nobody should learn a word for what never happens.
+        const lost = rows.some((row) => row.damaged > 0);
+        const parts = PARTS.filter(([key]) => lost || key !== "damaged");
         const bars = [...rows].slice(0, 96).reverse();
         return (
           <>
@@ -40,7 +44,7 @@ function Hours({ source }: { source: Source }) {
                 let top = 90;
                 return (
                   <g key={row.hour_at}>
-                    <title>{`${at(row.hour_at)} · ${PARTS.map(([key]) => `${t(key)} ${integer(row[key])}`).join(" · ")}`}</title>
+                    <title>{`${at(row.hour_at)} · ${parts.map(([key]) => `${t(key)} ${integer(row[key])}`).join(" · ")}`}</title>
                     {PARTS.map(([key, colour]) => {
                       const height = scale(row[key]);
                       top -= height;
@@ -55,7 +59,7 @@ function Hours({ source }: { source: Source }) {
               <span>{at(bars[bars.length - 1]?.hour_at, "MM-DD HH:mm")}</span>
             </div>
             <ul className="hours-legend">
-              {PARTS.map(([key, colour]) => (
+              {parts.map(([key, colour]) => (
                 <li key={key}>
                   <i style={{ background: colour }} aria-hidden />
                   {t(key)}
@@ -68,7 +72,7 @@ function Hours({ source }: { source: Source }) {
               dataSource={rows.slice(0, 168)}
               columns={[
                 { title: t("hour"), dataIndex: "hour_at", render: (value: string) => at(value) },
-                ...(["accepted", "stored", "duplicate", "quarantined"] as const).map((key) => ({ title: t(key), dataIndex: key, align: "right" as const, render: integer })),
+                ...(["accepted", ...parts.map(([key]) => key)] as const).map((key) => ({ title: t(key), dataIndex: key, align: "right" as const, render: integer })),
               ]}
             />
           </>

@@ -1,4 +1,4 @@
-// Data sources with their books (accepted = stored + duplicate + quarantined), the quarantine, how to connect.
+// Data sources with their books (accepted = stored + duplicate + quarantined, and damaged where the log rotted), the quarantine, how to connect.
 import { Button } from "antd";
 import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -131,6 +131,7 @@ function Book({ source, open }: { source: Source; open: () => void }) {
     ["duplicate", source.duplicate, "+"],
     ["quarantined", source.quarantined, "+"],
   ];
+  if (source.damaged) cells.push(["damaged", source.damaged, "+"]);
   return (
     <section className="card book" data-testid={`source-${source.source}`}>
       <div className="book-name">
@@ -142,7 +143,7 @@ function Book({ source, open }: { source: Source; open: () => void }) {
       </div>
       <div className="equation" aria-label={t("equation")}>
         {cells.map(([key, value, sign]) => (
-          <span key={key} className={key === "quarantined" && value ? "cell cell-bad" : "cell"}>
+          <span key={key} className={["quarantined", "damaged"].includes(key) && value ? "cell cell-bad" : "cell"}>
             {sign ? <i aria-hidden>{sign}</i> : null}
             <span>
               <b className="number">{integer(value)}</b>

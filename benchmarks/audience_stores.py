@@ -162,7 +162,6 @@ def identifier_rows(n: int, at: int) -> Iterator[dict[str, Any]]:
             "state": 0,
             "sharing": 1,
             "born_at": at,
-            "seen_at": at,
             "source": "bench",
             "anchored": 1,
             "moved": 0,

@@ -81,7 +81,7 @@ class IdentifierView:
     state: IdentifierState
     sharing: int
     first_seen_at: datetime
-    last_seen_at: datetime
+    last_seen_at: datetime  # with another identifier; of what it did by itself, profiles know more
     source: str
 
 

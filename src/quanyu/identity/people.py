@@ -24,6 +24,7 @@ from quanyu.identity.errors import person_not_found
 from quanyu.identity.policies import PolicyBook
 from quanyu.identity.tables import identifier, link, person
 from quanyu.identity.values import Normal, normalise
+from quanyu.kernel.clock import from_micros
 from quanyu.kernel.label import Label
 from quanyu.storage.bulk import rows
 from quanyu.storage.vault import Vault
@@ -136,11 +137,24 @@ def identifiers_of(tx: sa.Connection, people: Sequence[int], book: PolicyBook) -
     found = tx.execute(
         sa.select(identifier).join_from(given, identifier, identifier.c.person_id == given.c.person_id)
     ).all()
-    views = [_identifier(row, book) for row in found]
+    together = _together(tx, [row.identifier_id for row in found])
+    views = [_identifier(row, book, together.get(row.identifier_id)) for row in found]
     return sorted(views, key=lambda view: (view.person_id, -view.strength, view.identifier_id))
 
 
-def _identifier(row: Any, book: PolicyBook) -> IdentifierView:
+def _together(tx: sa.Connection, numbers: Sequence[int]) -> dict[int, int]:
+    """When each identifier was last seen with another one, in microseconds."""
+    given = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in numbers])
+    last: dict[int, int] = {}
+    for end in (link.c.a, link.c.b):
+        newest = sa.func.max(sa.type_coerce(link.c.last_at, sa.BigInteger))
+        statement = sa.select(end, newest).join_from(given, link, end == given.c.identifier_id).group_by(end)
+        for number, at in tx.execute(statement):
+            last[number] = max(last.get(number, 0), int(at))
+    return last
+
+
+def _identifier(row: Any, book: PolicyBook, together: int | None) -> IdentifierView:
     policy = book[row.namespace]
     return IdentifierView(
         row.identifier_id,
@@ -152,7 +166,7 @@ def _identifier(row: Any, book: PolicyBook) -> IdentifierView:
         IDENTIFIER_STATE[row.state],
         row.sharing,
         row.born_at,
-        row.seen_at,
+        max(row.born_at, from_micros(together or 0)),
         row.source,
     )
 

@@ -23,7 +23,7 @@ from quanyu.identity.workbench import Outcome
 from quanyu.storage.bulk import insert_many, rows
 from quanyu.storage.vault import Vault
 
-# Sightings are kept to the day: a known person's clicks then write nothing, which is most of what a store does.
+# Links are kept to the day: a known person's clicks then write nothing, which is most of what a store does.
 DAY = 86_400_000_000
 _IDENTIFIER_COLUMNS = (
     "identifier_id",
@@ -39,7 +39,6 @@ _IDENTIFIER_COLUMNS = (
     "state",
     "sharing",
     "born_at",
-    "seen_at",
     "source",
     "unbound_at",
     "anchored",
@@ -72,7 +71,6 @@ class Known:
     cluster_id: I64
     state: I64
     anchored: Any
-    seen_at: I64
     unbound_at: I64
     strength: I64
     rank: Any
@@ -109,10 +107,9 @@ def look_up(tx: sa.Connection, brand_id: int, seen: Sequence[Seen], book: Policy
         cluster_id=np.zeros(count, np.int64),
         state=np.zeros(count, np.int64),
         anchored=np.zeros(count, np.bool_),
-        seen_at=np.zeros(count, np.int64),
         unbound_at=np.full(count, -1, np.int64),
         strength=np.array([book[one.namespace].strength for one in seen], np.int64),
-        rank=np.array([int(one.hash[:16], 16) for one in seen], np.uint64),
+        rank=np.frombuffer(bytes.fromhex("".join([one.hash[:16] for one in seen])), ">u8").astype(np.uint64),
         fresh=np.zeros(count, np.bool_),
     )
     place_of = {one.hash: i for i, one in enumerate(seen)}
@@ -129,7 +126,6 @@ def look_up(tx: sa.Connection, brand_id: int, seen: Sequence[Seen], book: Policy
             columns.cluster_id,
             columns.state,
             columns.anchored,
-            sa.type_coerce(columns.seen_at, sa.BigInteger),
             sa.func.coalesce(sa.type_coerce(columns.unbound_at, sa.BigInteger), -1),
         ).join_from(
             given,
@@ -146,7 +142,6 @@ def look_up(tx: sa.Connection, brand_id: int, seen: Sequence[Seen], book: Policy
             known.cluster_id,
             known.state,
             known.anchored,
-            known.seen_at,
             known.unbound_at,
         )
         for target, column in zip(targets, data, strict=True):
@@ -209,7 +204,6 @@ def insert_identifiers(
     outcome: Outcome,
     vault: Vault,
     first_seen: I64,
-    last_seen: I64,
     sources: Sequence[str],
 ) -> None:
     """Write the new identifiers, sealed, with the people that were settled; `sources` in the order of `seen`."""
@@ -236,7 +230,6 @@ def insert_identifiers(
             outcome.state[at].tolist(),
             outcome.sharing[at].tolist(),
             first_seen[fresh].tolist(),
-            last_seen[fresh].tolist(),
             [sources[i] for i in fresh.tolist()],
             [at if at >= 0 else None for at in known.unbound_at[fresh].tolist()],
             known.anchored[fresh].tolist(),
@@ -287,19 +280,3 @@ def _junk(known: Known, seen: Sequence[Seen], place_of: dict[int, int], a: int, 
     ends = [place_of[a], place_of[b]]
     barred = [end for end in ends if known.state[end] in (CROWDED, BLOCKED)]
     return seen[(barred or ends)[0]].namespace
-
-
-def touch(tx: sa.Connection, known: Known, last_seen: I64) -> None:
-    """Note on which day known identifiers were seen last."""
-    late = np.flatnonzero(~known.fresh & (last_seen >= known.seen_at + DAY))
-    late = late[np.argsort(known.identifier_id[late])]
-    if late.size == 0:
-        return
-    given = rows(
-        tx,
-        {"identifier_id": sa.BigInteger, "seen_at": sa.BigInteger},
-        list(zip(known.identifier_id[late].tolist(), last_seen[late].tolist(), strict=True)),
-    )
-    tx.execute(
-        sa.update(identifier).where(identifier.c.identifier_id == given.c.identifier_id).values(seen_at=given.c.seen_at)
-    )

@@ -135,9 +135,7 @@ class _Batch:
             for i in np.flatnonzero(known.fresh).tolist():
                 known.unbound_at[i] = self._unbound.get((self._brand_id, self._seen[i].hash), -1)
         first_seen = np.full(len(self._seen), np.iinfo(np.int64).max)
-        last_seen = np.zeros(len(self._seen), np.int64)
         np.minimum.at(first_seen, self._which, self._at)
-        np.maximum.at(last_seen, self._which, self._at)
         # `strongest first` within each event: the head of each run of rows is the centre of its star.
         order = np.lexsort((known.rank[self._which], -known.strength[self._which], self._row))
         row, which = self._row[order], self._which[order]
@@ -156,11 +154,9 @@ class _Batch:
                 outcome,
                 self._vault,
                 first_seen,
-                last_seen,
                 self._sources(),
             )
         records.insert_links(self._tx, self._brand_id, new_links, self._table, known, self._seen)
-        records.touch(self._tx, known, last_seen)
 
     def _sources(self) -> list[str]:
         """The source of the first event that carried each identifier."""

@@ -25,7 +25,7 @@ identifier = sa.Table(
     sa.Column("brand_id", sa.BigInteger, nullable=False),
     sa.Column("namespace", sa.Text, nullable=False),
     sa.Column("issuer", sa.Text, nullable=False),
-    sa.Column("hash", sa.Text, nullable=False),
+    sa.Column("hash", sa.Text, nullable=False),  # of namespace and value
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("masked", sa.Text, nullable=False),
     sa.Column("person_id", sa.BigInteger, nullable=False, index=True),  # 0: nobody (too many people, or blocked)
@@ -34,12 +34,11 @@ identifier = sa.Table(
     sa.Column("state", sa.SmallInteger, nullable=False),
     sa.Column("sharing", sa.BigInteger, nullable=False),  # how many people seem to share it
     sa.Column("born_at", Instant, nullable=False),
-    sa.Column("seen_at", Instant, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("unbound_at", Instant, nullable=True),  # an event cut it loose: links not seen since do not hold
     sa.Column("anchored", sa.Boolean, nullable=False),  # history has rows that it decides
     sa.Column("moved", sa.Boolean, nullable=False),  # and its person has changed since
-    sa.UniqueConstraint("hash", "namespace", "brand_id", name="uq_identifier_hash"),
+    sa.UniqueConstraint("hash", "brand_id", name="uq_identifier_hash"),
     sa.CheckConstraint("length(hash) = 32", name="hash_length"),
     sa.Index(
         "ix_identifier_moved",

@@ -282,7 +282,7 @@ class Workbench:
             born = np.full(ids.size, _NOBODY, np.int64)
             np.minimum.at(born, settled.part, np.array(nodes.born_at, np.int64)[order])
             made = [
-                (number, self.brand_id, self._ids.new("p"), root_id, at, True)
+                (number, self.brand_id, self._ids.ordered("p", self._now), root_id, at, True)
                 for number, root_id, at in zip(
                     range(first, first + heads.size), ids[heads].tolist(), born[heads].tolist(), strict=True
                 )

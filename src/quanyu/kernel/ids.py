@@ -1,7 +1,8 @@
 """Identifiers of things: opaque random ones, and stable ones derived from what they name.
 
 Random ids carry 128 bits from the system's secure source (a UUID does not promise that), written in
-Crockford base32 so that they can be read aloud and never look like a word.
+Crockford base32 so that they can be read aloud and never look like a word. Where millions are made, they begin with
+the time: new ones then stand side by side in an index, which costs a fraction of what scattered ones do.
 """
 
 from __future__ import annotations
@@ -25,11 +26,19 @@ def _base32(value: int, length: int) -> str:
     return "".join(reversed(out))[-length:]
 
 
+def _ordered(prefix: str, at: int, noise: int) -> str:
+    return f"{prefix}_{_base32(at // 1000, 9)}{_base32(noise, 17)}"
+
+
 class Ids(Protocol):
     """Whatever makes new identifiers."""
 
     def new(self, prefix: str) -> str:
         """A fresh public id, `prefix_` and 26 characters (128 random bits)."""
+        ...
+
+    def ordered(self, prefix: str, at: int) -> str:
+        """A fresh public id that sorts by `at` (microseconds): 9 characters of milliseconds, then 85 random bits."""
         ...
 
     def token(self) -> str:
@@ -47,6 +56,10 @@ class SystemIds:
     def new(self, prefix: str) -> str:
         """A fresh public id."""
         return f"{prefix}_{_base32(secrets.randbits(128), 26)}"
+
+    def ordered(self, prefix: str, at: int) -> str:
+        """A fresh public id that sorts by time."""
+        return _ordered(prefix, at, secrets.randbits(85))
 
     def token(self) -> str:
         """A fresh secret of 256 bits."""
@@ -66,6 +79,10 @@ class SeededIds:
     def new(self, prefix: str) -> str:
         """The next public id of this seed."""
         return f"{prefix}_{_base32(self._random.getrandbits(128), 26)}"
+
+    def ordered(self, prefix: str, at: int) -> str:
+        """The next public id of this seed that sorts by time."""
+        return _ordered(prefix, at, self._random.getrandbits(85))
 
     def token(self) -> str:
         """The next token of this seed."""

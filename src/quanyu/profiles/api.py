@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -15,7 +16,7 @@ from pyroaring import BitMap
 from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
 from quanyu.identity.api import Identity
-from quanyu.identity.contracts import Home, PersonRef, Resolved
+from quanyu.identity.contracts import Home, IdentifierView, PersonRef, Resolved
 from quanyu.kernel.clock import Clock, from_micros
 from quanyu.kernel.errors import Invalid
 from quanyu.kernel.ids import Ids
@@ -199,6 +200,14 @@ class Profiles:
     def totals_of(self, tx: sa.Connection, someone: PersonRef) -> Totals:
         """What a person bought, over all their identifiers."""
         return stats.totals(tx, [someone.person_id], self.identity).get(someone.person_id, Totals())
+
+    def seen_at(self, tx: sa.Connection, identifiers: Sequence[IdentifierView]) -> dict[int, datetime]:
+        """When each identifier was last seen: with another one, or doing something by itself; by its id."""
+        alone = stats.seen(tx, [view.identifier_id for view in identifiers])
+        return {
+            view.identifier_id: max(view.last_seen_at, alone.get(view.identifier_id, view.last_seen_at))
+            for view in identifiers
+        }
 
     def tags_of(self, tx: sa.Connection, someone: PersonRef) -> tuple[Tag, ...]:
         """The tags of a person."""

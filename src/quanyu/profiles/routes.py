@@ -81,6 +81,7 @@ def router(profiles: Profiles, consent: Consent, guard: Guard, parts: PersonPart
             explained = identity.explain(someone, tx)
             traits = profiles.traits_of(tx, someone)
             totals = profiles.totals_of(tx, someone)
+            seen = profiles.seen_at(tx, explained.identifiers)
             standings = consent.of_person(tx, someone)
         made = profiles.made_sources()
         names = profiles.store_names(scope)
@@ -97,7 +98,7 @@ def router(profiles: Profiles, consent: Consent, guard: Guard, parts: PersonPart
                     state=view.state,
                     sharing=view.sharing,
                     first_seen_at=view.first_seen_at,
-                    last_seen_at=view.last_seen_at,
+                    last_seen_at=seen[view.identifier_id],
                     made=view.source in made,
                 )
                 for view in explained.identifiers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,12 @@ def _seen(tx: sa.Connection, numbers: I64) -> I64:
         number, at = (np.array(column, np.int64) for column in zip(*found, strict=True))
         stored[np.searchsorted(numbers, number)] = at
     return stored
+
+
+def seen(tx: sa.Connection, numbers: Sequence[int]) -> dict[int, datetime]:
+    """When the owner of each identifier last did something, to ten minutes; by identifier."""
+    found = _seen(tx, distinct := np.unique(np.array(numbers, np.int64)))
+    return {number: from_micros(at) for number, at in zip(distinct.tolist(), found.tolist(), strict=True) if at > 0}
 
 
 def _write(tx: sa.Connection, values: Sequence[tuple[Any, ...]]) -> None:

@@ -125,6 +125,29 @@ def test_a_person_s_page_explains_every_link(api: Api) -> None:
     assert {one["status"] for one in page["consent"]} == {"unknown"}
 
 
+def test_an_identifier_was_last_seen_with_another_one_or_by_itself(
+    api: Api, state: State, vault: Vault, clock: ManualClock, ids: SeededIds, access: Access
+) -> None:
+    identity = Identity(state, vault, clock, ids, access.audit)
+    profiles = Profiles(state, identity, vault, clock, ids, access.audit)
+    day = 86_400_000_000
+    with state.write() as tx:
+        table = batch(
+            [
+                Event(2 * day, (("member_no", "M1"), ("anonymous_id", "c1")), event_id="both"),
+                Event(5 * day, (("member_no", "M1"),), event_id="alone"),
+                Event(1 * day, (("member_no", "M1"),), event_id="late to come"),
+            ]
+        )
+        profiles.apply(tx, table, identity.resolve(tx, table))
+    (found,) = api("POST", "/people/search", {"q": "M1"})["items"]
+    page = api("GET", f"/people/{found['person_id']}")
+    seen = {one["namespace"]: one["last_seen_at"] for one in page["identifiers"]}
+    assert seen["member_no"] == "1970-01-06T00:00:00Z"
+    assert seen["anonymous_id"] == "1970-01-03T00:00:00Z"
+    assert seen["phone"].startswith("1970-01-01T00:00:00"), "not seen since it was learnt"
+
+
 def test_a_refused_link_can_be_accepted_previewed_and_taken_back(api: Api) -> None:
     (found,) = api("POST", "/people/search", {"q": "M1"})["items"]
     page = api("GET", f"/people/{found['person_id']}")

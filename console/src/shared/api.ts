@@ -5,6 +5,8 @@ import type { PathFor } from "@/shared/schema";
 export interface FieldError {
   field: string;
   message: string;
+  /** What people call the field, where the server knows. */
+  label?: string;
 }
 
 export class ApiError extends Error {

@@ -61,6 +61,11 @@ export function moneyShort(amount: number | null | undefined, currency: string):
   return Math.abs(value) < 1e4 ? money(amount, currency) : `${symbol(currency)}${short(value)}`;
 }
 
+/** Words after each other: 甲、乙 in Chinese, a, b in English. */
+export function listed(words: string[]): string {
+  return words.join(chinese() ? "、" : ", ");
+}
+
 /** A size on disk: 512 B, 1.4 MB. */
 export function bytes(value: number): string {
   const names = ["B", "KB", "MB", "GB", "TB"];

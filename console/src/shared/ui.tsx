@@ -1,6 +1,7 @@
 // What every page is made of: its frame, its states, numbers that open, marks of made data.
 import { InboxOutlined, LockOutlined, WarningOutlined } from "@ant-design/icons";
 import { Button, Skeleton, Tooltip } from "antd";
+import i18next from "i18next";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -131,6 +132,16 @@ interface Loading {
   refetch: () => unknown;
 }
 
+/** What stands where something is on its way. */
+export function Waiting({ rows = 4 }: { rows?: number }) {
+  const { t } = useTranslation("shell");
+  return (
+    <div role="status" aria-busy aria-label={t("states.loading")}>
+      <Skeleton active title={false} paragraph={{ rows }} />
+    </div>
+  );
+}
+
 /** Skeleton, error or content, whichever the query is at. */
 export function Loaded<Q extends Loading & { data: unknown }>({
   query,
@@ -141,7 +152,7 @@ export function Loaded<Q extends Loading & { data: unknown }>({
   rows?: number;
   children: (data: NonNullable<Q["data"]>) => ReactNode;
 }) {
-  if (query.isPending) return <Skeleton active title={false} paragraph={{ rows }} />;
+  if (query.isPending) return <Waiting rows={rows} />;
   if (query.isError && !query.data) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
   return <>{children(query.data as NonNullable<Q["data"]>)}</>;
 }
@@ -157,9 +168,17 @@ export function FilterBar({ children, onReset }: { children: ReactNode; onReset:
   );
 }
 
-/** An error as one sentence, for messages and form fields. */
-export function sentenceOf(error: unknown, fallback: string): string {
+/**
+ * An error as one sentence, for messages and form fields. A field is called what `named` or the server calls it, else
+ * what it is called everywhere; a path in the request is never said.
+ */
+export function sentenceOf(error: unknown, fallback: string, named?: (field: string) => string | undefined): string {
   if (!(error instanceof ApiError)) return fallback;
-  const fields = error.fields.map((item) => `${item.field}: ${item.message}`).join("；");
-  return [error.message, fields || error.detail].filter(Boolean).join(" — ");
+  const english = i18next.language === "en";
+  const said = error.fields.map((item) => {
+    const key = item.field.split(".").findLast((part) => !/^\d+$/.test(part)) ?? "";
+    const name = named?.(item.field) ?? item.label ?? i18next.t(`shell:fields.${key}`, { defaultValue: "" });
+    return name ? `${name}${english ? ": " : "："}${item.message}` : item.message;
+  });
+  return [error.message, [...new Set(said)].join(english ? "; " : "；") || error.detail].filter(Boolean).join(" — ");
 }

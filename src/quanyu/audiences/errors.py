@@ -11,11 +11,14 @@ from quanyu.kernel.label import Label
 
 @dataclass(frozen=True, slots=True)
 class RuleError:
-    """One thing wrong with a tree: the `id` of the rule or group, the field in it (`""` for all of it), and why."""
+    """One thing wrong with a tree: the `id` of the rule or group, the field in it (`""` for all of it), why, and what
+    the form calls the field.
+    """
 
     id: str
     field: str
     message: Label
+    label: Label | None = None
 
 
 class TreeInvalid(Invalid):
@@ -29,7 +32,7 @@ class TreeInvalid(Invalid):
             title=Label("人群条件有误", "The audience's conditions are wrong"),
             detail=self.errors[0].message if self.errors else None,
             fields=tuple(
-                FieldError(f"{error.id}.{error.field}" if error.field else error.id, error.message)
+                FieldError(f"{error.id}.{error.field}" if error.field else error.id, error.message, error.label)
                 for error in self.errors
             ),
         )

@@ -7,7 +7,7 @@ checked when it is registered, so a wrong one stops the process from starting ra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, get_args
@@ -171,11 +171,24 @@ def read_rule(
     try:
         return cls.model_validate(dict(params))
     except ValidationError as error:
-        return [RuleError(rule_id, _place(fault["loc"]), _message(fault)) for fault in error.errors()]
+        return [
+            RuleError(rule_id, _place(fault["loc"]), _message(fault), named(cls, fault["loc"]))
+            for fault in error.errors()
+        ]
 
 
 def _place(location: Iterable[Any]) -> str:
     return ".".join(str(part) for part in location)
+
+
+def named(cls: type[Predicate], location: Sequence[Any]) -> Label:
+    """What the form of `cls` calls a place in its parameters: "Did · Times", "Did · Where (2)"."""
+    key, *inner = location or ("",)
+    field = next((one for one in cls.form if key in (one.key, one.end_key)), None)
+    if field is None:
+        return cls.label
+    which = next((f" ({step + 1})" for step in inner if isinstance(step, int)), "") if field.type == "filters" else ""
+    return Label(f"{cls.label.zh} · {field.label.zh}{which}", f"{cls.label.en} · {field.label.en}{which}")
 
 
 def _message(fault: Any) -> Label:

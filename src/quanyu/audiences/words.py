@@ -13,7 +13,7 @@ from quanyu.access.contracts import Scope
 from quanyu.audiences.errors import RuleError, TreeInvalid
 from quanyu.audiences.evaluator import local, lower
 from quanyu.audiences.options import NameBook, OptionSources
-from quanyu.audiences.predicate import CLOSED_SOURCES, FormField, Predicate, Registry, registry
+from quanyu.audiences.predicate import CLOSED_SOURCES, FormField, Predicate, Registry, named, registry
 from quanyu.audiences.tree import Group, Node, parse_tree
 from quanyu.kernel.label import Label
 
@@ -53,7 +53,12 @@ class Words:
             for key, label in self._sources.names(source, scope, keys).items()
         }
         gone = [
-            RuleError(rule_id, field, Label(f"“{key}”不存在或已删除", f"“{key}” does not exist or was deleted"))
+            RuleError(
+                rule_id,
+                field,
+                Label(f"“{key}”不存在或已删除", f"“{key}” does not exist or was deleted"),
+                named(type(read[rule_id]), (field,)),
+            )
             for rule_id, source, field, key in pointed
             if source in CLOSED_SOURCES and self._sources.knows(source) and (source, key) not in names
         ]

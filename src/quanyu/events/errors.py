@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from quanyu.kernel.errors import BadRequest, Conflict, Invalid, NotFound, QuanyuError, TooLarge, Unavailable
-from quanyu.kernel.label import Label
+from quanyu.kernel.errors import BadRequest, Conflict, Denied, Invalid, NotFound, QuanyuError, TooLarge, Unavailable
+from quanyu.kernel.label import Label, same
 
 
 class LogUnavailable(Unavailable):
@@ -255,10 +255,23 @@ def quarantined_not_found(quarantine_id: str) -> NotFound:
 
 def quarantined_settled(status: str) -> Conflict:
     """It was replayed or discarded before."""
+    now = {"replayed": Label("已重放", "replayed"), "discarded": Label("已放弃", "discarded")}.get(status, same(status))
     return Conflict(
         "quarantined_settled",
         Label("这条数据已处理过", "This item was dealt with before"),
-        detail=Label(f"当前状态：{status}", f"Its status is {status}"),
+        detail=Label(f"当前状态：{now.zh}", f"It is {now.en}"),
+    )
+
+
+def quarantined_masked() -> Denied:
+    """Whoever read the raw text masked would write the mask over what it hides."""
+    return Denied(
+        "quarantine_masked",
+        Label("你看到的原文是打码的，不能改写", "You see this raw text masked, so you cannot rewrite it"),
+        detail=Label(
+            "可以按原样重放、用批量重放的规则修改，或请有权查看个人信息的同事处理",
+            "Replay it as it is, mend it with the rules of a replay in bulk, or ask somebody who may see personal data",
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from quanyu.access.api import Audit, Guard
 from quanyu.access.contracts import Caller
+from quanyu.events import errors
 from quanyu.events.api import Events, Held
 from quanyu.events.checks import reason_label
 from quanyu.events.mending import Edit
@@ -48,7 +49,9 @@ class QuarantinePage(BaseModel):
 
 
 class QuarantinedRaw(QuarantinedOut):
-    """A refused event with its raw text, masked for whoever may not reveal people; reading it is audited."""
+    """A refused event with its raw text; reading it is audited. `masked` says that something personal is hidden in it
+    from whoever may not reveal people; a masked text cannot be replayed rewritten.
+    """
 
     raw: str
     masked: bool
@@ -245,16 +248,17 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
     @routes.get("/quarantine/{quarantine_id}", summary="A refused event with its raw text (audited)")
     def read_quarantined(quarantine_id: str, caller: Annotated[Caller, reader]) -> QuarantinedRaw:
         item, raw = events.quarantine.read(caller.scope, quarantine_id)
-        masked = not caller.may("people.reveal")
+        text, masked = _shown(caller, raw)
         with state.write() as tx:
             audit.record(caller, "quarantine_read", quarantine_id, {"source": item.source, "masked": masked}, tx=tx)
-        text = raw.decode("utf-8", "backslashreplace")
-        return QuarantinedRaw(raw=mask(text) if masked else text, masked=masked, **_held_fields(item))
+        return QuarantinedRaw(raw=text, masked=masked, **_held_fields(item))
 
     @routes.post("/quarantine/{quarantine_id}/replay", summary="Try a refused event again, mended or as it is")
     def replay_quarantined(quarantine_id: str, body: ReplayIn, caller: Annotated[Caller, writer]) -> ReplayOut:
+        given = body.body.encode() if body.body is not None else None
+        if given is not None and _shown(caller, events.quarantine.read(caller.scope, quarantine_id)[1])[1]:
+            raise errors.quarantined_masked()
         with state.write() as tx:
-            given = body.body.encode() if body.body is not None else None
             done = events.quarantine.replay(tx, caller, quarantine_id, given)
             audit.record(
                 caller,
@@ -353,3 +357,10 @@ def _bulk_out(view: ReplayView) -> BulkOut:
         made_by=view.made_by,
         ended_at=view.ended_at,
     )
+
+
+def _shown(caller: Caller, raw: bytes) -> tuple[str, bool]:
+    """The raw text as the caller may see it, and whether that hides something."""
+    text = raw.decode("utf-8", "backslashreplace")
+    seen = text if caller.may("people.reveal") else mask(text)
+    return seen, seen != text

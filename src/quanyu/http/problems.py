@@ -74,7 +74,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(QuanyuError)
     def on_quanyu_error(request: Request, error: QuanyuError) -> Response:
         language = language_of(request)
-        errors = [{"field": item.field, "message": item.message.text(language)} for item in error.fields]
+        errors = [
+            {"field": item.field, "message": item.message.text(language)}
+            | ({"label": item.label.text(language)} if item.label else {})
+            for item in error.fields
+        ]
         headers = {"Retry-After": str(max(1, round(error.retry_after)))} if error.retry_after else None
         if error.status >= 500:
             log.error("request_failed", extra={"code": error.code, "path": request.url.path})

@@ -13,10 +13,11 @@ from quanyu.kernel.label import Label
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One bad field: its path (`children[0].params.times`) and what is wrong with it."""
+    """One bad field: its path (`children[0].params.times`), what is wrong with it, and what people call the field."""
 
     field: str
     message: Label
+    label: Label | None = None
 
 
 class QuanyuError(Exception):

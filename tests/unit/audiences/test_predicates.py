@@ -131,6 +131,26 @@ def test_wrong_parameters_are_refused_at_their_field(data: dict[str, Any], field
     assert found[0].message.zh
 
 
+@pytest.mark.parametrize(
+    ("params", "place", "zh", "en"),
+    [
+        ({"event": "x", "times": 0}, "times", "做过某事 · 次", "Did something · Number"),
+        (
+            {"event": "x", "where": [{"property": "a", "operator": "exists"}, {"property": "b", "operator": "eq"}]},
+            "where.1",
+            "做过某事 · 且属性满足 (2)",
+            "Did something · Where (2)",
+        ),
+        ({"event": "x", "colour": 1}, "colour", "做过某事", "Did something"),
+    ],
+)
+def test_a_fault_names_the_field_as_the_form_does(params: dict[str, Any], place: str, zh: str, en: str) -> None:
+    found = read_rule("r9", "performed", params)
+    assert isinstance(found, list)
+    (fault,) = found
+    assert (fault.field, fault.label) == (place, Label(zh, en))
+
+
 def test_lowering_says_what_a_rule_means() -> None:
     whole = lower(parse_tree(rule("trait", trait="tier", operator="ne", value="gold")), AT).whole
     assert whole == Except(TraitCompare("tier", "eq", "gold"))

@@ -231,10 +231,23 @@ def test_routes_of_the_quarantine(world: World, access: Access, app: FastAPI) ->
     assert revealing.post(f"/api/v1/quarantine/{quarantine_id}/replay", json={}).status_code == 403
     still = api.post(f"/api/v1/quarantine/{quarantine_id}/replay", json={}).json()
     assert (still["outcome"], still["reason"]) == ("quarantined", "bad_time")
-    done = api.post(f"/api/v1/quarantine/{quarantine_id}/replay", json={"body": mended().decode()}).json()
+    refused = api.post(f"/api/v1/quarantine/{quarantine_id}/replay", json={"body": mended().decode()})
+    assert (refused.status_code, refused.json()["code"]) == (403, "quarantine_masked")  # it would store the mask
+    whole = client(app, world, access, "sources.read", "sources.write", "people.reveal")
+    done = whole.post(f"/api/v1/quarantine/{quarantine_id}/replay", json={"body": mended().decode()}).json()
     assert done["outcome"] == "stored"
     assert api.post(f"/api/v1/quarantine/{quarantine_id}/discard", json={"reason": "x"}).status_code == 409
     assert api.get("/api/v1/quarantine/q_nope").status_code == 404
+
+
+def test_a_text_in_which_nothing_is_hidden_is_mended_by_anybody_who_may_write(
+    world: World, access: Access, app: FastAPI
+) -> None:
+    quarantine_id = refuse(world, properties={"note": "nothing personal"})
+    api = client(app, world, access, "sources.read", "sources.write")
+    assert not api.get(f"/api/v1/quarantine/{quarantine_id}").json()["masked"]
+    done = api.post(f"/api/v1/quarantine/{quarantine_id}/replay", json={"body": mended().decode()}).json()
+    assert done["outcome"] == "stored"
 
 
 def test_routes_of_a_replay_in_bulk(world: World, access: Access, app: FastAPI) -> None:

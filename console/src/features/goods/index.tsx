@@ -8,6 +8,7 @@ import { ago, at, decimal } from "@/shared/format";
 import { LoadMore, useFilters, useList } from "@/shared/lists";
 import type { Schemas } from "@/shared/schema";
 import { useSession } from "@/shared/session";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Card, Empty, FilterBar, Loaded, Page } from "@/shared/ui";
 
@@ -67,6 +68,7 @@ export default function GoodsPage() {
 function Shelves({ row }: { row: Goods }) {
   const { t } = useTranslation("goods");
   const { brand } = useSession();
+  const named = useSourceName();
   const query = useQuery({
     queryKey: ["shelves", brand.brand, row.sku],
     queryFn: ({ signal }) => get<Schemas["ShelfList"]>("/stock/stores", { sku: row.sku }, signal),
@@ -83,7 +85,7 @@ function Shelves({ row }: { row: Goods }) {
             { title: t("store"), dataIndex: "store_id", render: (id: string | null, shelf) => (shelf.name ? <>{say(shelf.name)} <small className="faint">{id}</small></> : (id ?? t("noStore"))) },
             { title: t("quantity"), dataIndex: "quantity", align: "right", render: decimal },
             { title: t("reported"), dataIndex: "reported_at", render: (instant: string) => at(instant) },
-            { title: t("source"), dataIndex: "source" },
+            { title: t("source"), dataIndex: "source", render: named },
           ]}
         />
       ) : <p className="faint">{t("unreportedHint")}</p>}

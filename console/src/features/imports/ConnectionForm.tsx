@@ -39,7 +39,7 @@ export default function ConnectionForm({ connection, kinds, close }: { connectio
   if (connection && mappings.length && !options.some((one) => one.value === connection.mapping_id)) options.push({ value: connection.mapping_id, label: t("archivedOne") });
 
   const fail = (error: unknown) => {
-    setRefused(sentenceOf(error, t("shell:states.error")));
+    setRefused(sentenceOf(error, t("shell:states.error"), (field) => half(fields[field.slice("config.".length)]?.title ?? "") || undefined));
     if (!(error instanceof ApiError)) return;
     const known = error.fields.filter((one) => one.field === "schedule" || one.field.slice("config.".length) in fields);
     form.setFields(known.map((one) => ({ name: one.field.split(".") as ["config", string], errors: [one.message] })));

@@ -8,7 +8,7 @@ import { ago, at } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Table } from "@/shared/table";
-import { Empty, Loaded, sentenceOf } from "@/shared/ui";
+import { Empty, ErrorState, Loaded, sentenceOf } from "@/shared/ui";
 
 // The form is only loaded by whoever edits.
 const ConnectionForm = lazy(() => import("@/features/imports/ConnectionForm"));
@@ -18,7 +18,8 @@ export default function Connections() {
   const { message, modal } = App.useApp();
   const { brand, may } = useSession();
   const query = useConnections(brand.brand);
-  const kinds = useKinds().data?.items ?? [];
+  const known = useKinds();
+  const kinds = known.data?.items ?? [];
   const actions = useImportActions();
   const [editing, setEditing] = useState<Connection | "new" | null>(null);
   const fail = (error: unknown) => void message.error(sentenceOf(error, t("shell:states.error")), 6);
@@ -27,7 +28,8 @@ export default function Connections() {
   const ask = (row: Connection) => void modal.confirm({ title: t("disconnectAsk", { name: row.name }), content: t("disconnectHint"), onOk: () => actions.disconnect.mutate(row.connection_id, { onError: fail }) });
   return (
     <div className="grid">
-      {write ? <div className="row"><Button type="primary" data-testid="connect" onClick={() => setEditing("new")}>{t("connect")}</Button><span className="faint">{t("connectHint")}</span></div> : null}
+      {write ? <div className="row"><Button type="primary" data-testid="connect" disabled={known.isError} loading={known.isPending} onClick={() => setEditing("new")}>{t("connect")}</Button><span className="faint">{t("connectHint")}</span></div> : null}
+      {write && known.isError ? <ErrorState error={known.error} retry={() => void known.refetch()} /> : null}
       <Loaded query={query} rows={3}>
         {(page) => page.items.length ? (
           <section className="card">

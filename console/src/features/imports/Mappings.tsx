@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useImportActions, useMappings, type SavedMapping } from "@/features/imports/api";
 import { ago } from "@/shared/format";
 import { useSession } from "@/shared/session";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Empty, Loaded, sentenceOf } from "@/shared/ui";
 
@@ -12,6 +13,7 @@ export default function Mappings() {
   const { message, modal } = App.useApp();
   const { brand, may } = useSession();
   const query = useMappings(brand.brand);
+  const named = useSourceName();
   const actions = useImportActions();
   const ask = (row: SavedMapping) =>
     void modal.confirm({
@@ -31,7 +33,7 @@ export default function Mappings() {
             columns={[
               { title: t("mappingName"), dataIndex: "name", render: (name: string) => <strong>{name}</strong> },
               { title: t("becomes"), dataIndex: "target", render: (target: string) => t(`targets.${target}`) },
-              { title: t("source"), dataIndex: "source" },
+              { title: t("source"), dataIndex: "source", render: named },
               { title: t("version"), dataIndex: "version", align: "right" },
               { title: t("by"), dataIndex: "made_by", render: (by: string, row) => <>{by}<br /><small className="faint">{ago(row.made_at)}</small></> },
               { title: "", key: "do", render: (_: unknown, row) => (may("sources.write") ? <Button size="small" onClick={() => ask(row)}>{t("archive")}</Button> : null) },

@@ -5,7 +5,7 @@ import { Jobs } from "@/features/imports/jobs";
 import { Wizard } from "@/features/imports/wizard";
 import { useSession } from "@/shared/session";
 import { Parts } from "@/shared/tabs";
-import { Page } from "@/shared/ui";
+import { Page, Waiting } from "@/shared/ui";
 import "./imports.css";
 
 const Connections = lazy(() => import("@/features/imports/Connections"));
@@ -16,8 +16,8 @@ export default function ImportsPage() {
   const { may } = useSession();
   const parts = [
     { key: "jobs", label: t("jobs"), content: <Jobs /> },
-    { key: "mappings", label: t("mappings"), content: <Suspense fallback={null}><Mappings /></Suspense> },
-    { key: "connections", label: t("connections"), content: <Suspense fallback={null}><Connections /></Suspense> },
+    { key: "mappings", label: t("mappings"), content: <Suspense fallback={<Waiting />}><Mappings /></Suspense> },
+    { key: "connections", label: t("connections"), content: <Suspense fallback={<Waiting />}><Connections /></Suspense> },
   ];
   const wizard = { key: "file", label: t("file"), content: <Wizard /> };
   return (

@@ -9,6 +9,7 @@ import { download, say } from "@/shared/api";
 import { ago, integer } from "@/shared/format";
 import { Pill, type Tone } from "@/shared/pill";
 import { useSession } from "@/shared/session";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Empty, Loaded } from "@/shared/ui";
 
@@ -18,6 +19,7 @@ export function Jobs() {
   const { t } = useTranslation("imports");
   const { brand } = useSession();
   const query = useJobs(brand.brand);
+  const named = useSourceName();
   const [open, setOpen] = useState<Job | null>(null);
   return (
     <Loaded query={query} rows={5}>
@@ -28,7 +30,7 @@ export function Jobs() {
             label={t("jobs")}
             dataSource={page.items}
             columns={[
-              { title: t("what"), dataIndex: "title", render: (title: string, row) => <><strong>{title}</strong><br /><small className="faint">{row.source}</small></> },
+              { title: t("what"), dataIndex: "title", render: (title: string, row) => <><strong>{title}</strong><br /><small className="faint">{named(row.source)}</small></> },
               { title: t("status"), dataIndex: "status", render: (status: Job["status"]) => <Pill tone={TONES[status]} dot>{t(`statuses.${status}`)}</Pill> },
               { title: t("counts.rows"), dataIndex: "rows", align: "right", render: integer },
               { title: t("counts.fresh"), dataIndex: "fresh", align: "right", render: integer },

@@ -9,7 +9,7 @@ import { BadRows, JobBooks } from "@/features/imports/jobs";
 import { blank, lacking, ROLES, type Target } from "@/features/imports/model";
 import { PreviewTable } from "@/features/imports/preview";
 import { say } from "@/shared/api";
-import { bytes, integer } from "@/shared/format";
+import { bytes, integer, listed } from "@/shared/format";
 import { useSession } from "@/shared/session";
 import { Card, ErrorState, sentenceOf } from "@/shared/ui";
 
@@ -130,7 +130,7 @@ export function Wizard() {
           <ColumnTable columns={columns} mapping={mapping} change={change} />
           <div className="row">
             <Button type="primary" data-testid="preview" disabled={missing.length > 0} loading={actions.preview.isPending} onClick={look}>{t("look")}</Button>
-            {missing.length ? <span className="warn">{t("missing", { what: missing.map((one) => t(`roles.${one}`)).join("、") })}</span> : null}
+            {missing.length ? <span className="warn">{t("missing", { what: listed(missing.map((one) => t(`roles.${one}`))) })}</span> : null}
           </div>
         </Card>
       ) : null}

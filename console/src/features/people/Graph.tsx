@@ -1,7 +1,7 @@
 // The picture of why some identifiers are one person. The table below it says the same in words.
 import { useTranslation } from "react-i18next";
 import type { Identifier, Link, PersonDetail } from "@/features/people/api";
-import { layout, NODE, shorten, type Spot } from "@/features/people/layout";
+import { HEIGHT, layout, shorten, type Spot } from "@/features/people/layout";
 import { say } from "@/shared/api";
 
 interface Stroke {
@@ -21,7 +21,7 @@ const ACCENTS: Record<string, string> = { phone: "#0b7a5e", unionid: "#0b7a5e", 
 
 export function Graph({ detail }: { detail: PersonDetail }) {
   const { t } = useTranslation("people");
-  const { spots, width, height } = layout(detail.identifiers, detail.links);
+  const { spots, width, height, across } = layout(detail.identifiers, detail.links);
   const known = new Map(detail.identifiers.map((item) => [item.identifier_id, item]));
   const shown = Object.entries(STROKES).filter(([status]) => detail.links.some((link) => link.status === status));
   return (
@@ -29,10 +29,10 @@ export function Graph({ detail }: { detail: PersonDetail }) {
       <div className="identity-scroll" tabIndex={0} role="region" aria-label={t("graph", { n: detail.identifiers.length })}>
         <svg style={{ maxWidth: width + 8, minWidth: Math.min(width, width * 0.78) }} viewBox={`-4 -4 ${width + 8} ${height + 8}`} role="img" aria-label={t("graph", { n: detail.identifiers.length })}>
           {detail.links.map((link) => (
-            <Edge key={link.link_id} link={link} a={spots.get(link.a)} b={spots.get(link.b)} />
+            <Edge key={link.link_id} link={link} a={spots.get(link.a)} b={spots.get(link.b)} across={across} />
           ))}
           {[...spots.values()].map((spot) => (
-            <Node key={spot.id} spot={spot} identifier={known.get(spot.id)} />
+            <Node key={spot.id} spot={spot} identifier={known.get(spot.id)} across={across} />
           ))}
         </svg>
       </div>
@@ -50,13 +50,13 @@ export function Graph({ detail }: { detail: PersonDetail }) {
   );
 }
 
-function Edge({ link, a, b }: { link: Link; a: Spot | undefined; b: Spot | undefined }) {
+function Edge({ link, a, b, across }: { link: Link; a: Spot | undefined; b: Spot | undefined; across: number }) {
   const { t } = useTranslation("people");
   if (!a || !b) return null;
   const [left, right] = a.x <= b.x ? [a, b] : [b, a];
   const same = left.x === right.x;
-  const start = { x: left.x + NODE.width, y: left.y + NODE.height / 2 };
-  const end = { x: same ? right.x + NODE.width : right.x, y: right.y + NODE.height / 2 };
+  const start = { x: left.x + across, y: left.y + HEIGHT / 2 };
+  const end = { x: same ? right.x + across : right.x, y: right.y + HEIGHT / 2 };
   const bend = same ? 34 : (end.x - start.x) / 2;
   const path = same
     ? `M${start.x} ${start.y} C${start.x + bend} ${start.y} ${end.x + bend} ${end.y} ${end.x} ${end.y}`
@@ -75,7 +75,7 @@ function Edge({ link, a, b }: { link: Link; a: Spot | undefined; b: Spot | undef
   );
 }
 
-function Node({ spot, identifier }: { spot: Spot; identifier: Identifier | undefined }) {
+function Node({ spot, identifier, across }: { spot: Spot; identifier: Identifier | undefined; across: number }) {
   const { t } = useTranslation("people");
   const accent = (identifier && ACCENTS[identifier.namespace]) ?? "#64748b";
   const name = identifier ? say(identifier.namespace_label) : t("elsewhere");
@@ -83,13 +83,13 @@ function Node({ spot, identifier }: { spot: Spot; identifier: Identifier | undef
   return (
     <g transform={`translate(${spot.x},${spot.y})`}>
       <title>{`${name} ${value}`}</title>
-      <rect width={NODE.width} height={NODE.height} rx={12} fill={identifier ? "#fff" : "#f8fafc"} stroke={identifier ? "#cdd9ef" : "#b6c2d6"} strokeDasharray={identifier ? undefined : "4 4"} />
+      <rect width={across} height={HEIGHT} rx={12} fill={identifier ? "#fff" : "#f8fafc"} stroke={identifier ? "#cdd9ef" : "#b6c2d6"} strokeDasharray={identifier ? undefined : "4 4"} />
       {identifier ? <rect x={10} y={12} width={4} height={26} rx={2} fill={accent} /> : null}
       <text x={24} y={identifier ? 21 : 30} fontSize={12} fill="#5f6e88">
         {name}
       </text>
       <text x={24} y={39} fontSize={13} fontWeight={600} fill="#111b2e">
-        {shorten(value, 24)}
+        {shorten(value, across < 200 ? 19 : 24)}
       </text>
     </g>
   );

@@ -25,6 +25,15 @@ describe("the picture of links", () => {
     }
   });
 
+  it("stands closer where a chain is long, so that five columns fit a screen of 1280", () => {
+    const chain = (length: number) => layout(Array.from({ length }, (_, at) => identifier(at + 1)), Array.from({ length: length - 1 }, (_, at) => link(at + 1, at + 2)));
+    expect([chain(3).across, chain(4).across]).toEqual([236, 236]);
+    const five = layout([1, 2, 3, 4, 5].map((id) => identifier(id, id === 1 ? 99 : 50)), [link(1, 2), link(1, 7), link(1, 8), link(2, 3), link(3, 4), link(4, 5)]);
+    expect(Math.max(...[...five.spots.values()].map((spot) => spot.x + five.across))).toBe(five.width);
+    expect(five.width * 0.78).toBeLessThan(944);
+    expect(five.across).toBe(196);
+  });
+
   it("draws nothing for nobody", () => {
     expect(layout([], []).spots.size).toBe(0);
   });

@@ -11,10 +11,14 @@ export interface Layout {
   spots: Map<number, Spot>;
   width: number;
   height: number;
+  /** How wide a spot is; all are as high as each other. */
+  across: number;
 }
 
-export const NODE = { width: 236, height: 50 };
-const GAP = { x: 76, y: 18 };
+export const HEIGHT = 50;
+const GAP = 18;
+/** From this many columns on they are narrower and closer, so that a screen of 1280 still shows the last one. */
+const MANY = 5;
 
 /** A value cut to `most` characters where it says least: in the account before the colon, else in the middle. */
 export function shorten(value: string, most: number): string {
@@ -55,11 +59,12 @@ export function layout(identifiers: Identifier[], links: Link[]): Layout {
   const columns = Math.max(0, ...column.values()) + 1;
   const members = Array.from({ length: columns }, (_, at) => [...column].filter(([, of]) => of === at).map(([id]) => id));
   const tallest = Math.max(1, ...members.map((list) => list.length));
-  const height = tallest * (NODE.height + GAP.y) - GAP.y;
+  const [across, gap] = columns < MANY ? [236, 76] : [196, 44];
+  const height = tallest * (HEIGHT + GAP) - GAP;
   const spots = new Map<number, Spot>();
   members.forEach((list, at) => {
-    const own = list.length * (NODE.height + GAP.y) - GAP.y;
-    list.forEach((id, row) => spots.set(id, { id, x: at * (NODE.width + GAP.x), y: (height - own) / 2 + row * (NODE.height + GAP.y) }));
+    const own = list.length * (HEIGHT + GAP) - GAP;
+    list.forEach((id, row) => spots.set(id, { id, x: at * (across + gap), y: (height - own) / 2 + row * (HEIGHT + GAP) }));
   });
-  return { spots, width: columns * (NODE.width + GAP.x) - GAP.x, height };
+  return { spots, width: columns * (across + gap) - gap, height, across };
 }

@@ -10,7 +10,7 @@ import { Identity } from "@/features/people/identity";
 import { Tags, Traits } from "@/features/people/sections";
 import { PersonTimeline } from "@/features/people/timeline";
 import { say } from "@/shared/api";
-import { ago, at, integer, money } from "@/shared/format";
+import { ago, at, integer, listed, money } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Parts } from "@/shared/tabs";
@@ -91,7 +91,7 @@ function Favourites({ detail: { stats, person } }: { detail: PersonDetail }) {
           </li>
         ))}
       </ul>
-      {stats.stores.length ? <p className="faint stores">{t("stores", { names: stats.stores.map((item) => say(item.name)).join("、") })}</p> : null}
+      {stats.stores.length ? <p className="faint stores">{t("stores", { names: listed(stats.stores.map((item) => say(item.name))) })}</p> : null}
     </Card>
   );
 }

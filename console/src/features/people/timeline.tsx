@@ -16,7 +16,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useTimeline, type Event } from "@/features/people/api";
 import { say } from "@/shared/api";
-import { at, money } from "@/shared/format";
+import { at, listed, money } from "@/shared/format";
 import { LoadMore, useFilters } from "@/shared/lists";
 import { Card, Empty, Loaded, MadeBadge } from "@/shared/ui";
 
@@ -105,7 +105,7 @@ function Happening({ event }: { event: Event }) {
         <strong>{say(event.label)}</strong>
         {event.amount !== null && event.currency ? <span className="number money">{money(event.amount, event.currency)}</span> : null}{" "}
         {event.made ? <MadeBadge /> : null}
-        <p>{[items.length ? items.join("、") + more : "", where].filter(Boolean).join(" · ")}</p>
+        <p>{[items.length ? listed(items) + more : "", where].filter(Boolean).join(" · ")}</p>
       </div>
       <time className="number" dateTime={event.occurred_at} title={at(event.occurred_at, "YYYY-MM-DD HH:mm:ss")}>
         {at(event.occurred_at, "HH:mm")}

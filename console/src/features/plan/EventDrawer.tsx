@@ -3,6 +3,7 @@ import { Button, Checkbox, Drawer, Input, InputNumber, Popconfirm, Select } from
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { allowedOf, newProperty, RULES, TYPES, UNDECLARED, type PlanEvent, type Property } from "@/features/plan/api";
+import { useSourceChoices } from "@/shared/sources";
 
 interface Props {
   name: string;
@@ -16,6 +17,7 @@ interface Props {
 
 export default function EventDrawer({ name, event, taken, writable, close, save, remove }: Props) {
   const { t } = useTranslation("plan");
+  const choices = useSourceChoices();
   const [key, setKey] = useState(name);
   const [draft, setDraft] = useState(event);
   const [rows, setRows] = useState<[string, Property][]>(Object.entries(event.properties ?? {}).sort(([a], [b]) => a.localeCompare(b)));
@@ -48,7 +50,7 @@ export default function EventDrawer({ name, event, taken, writable, close, save,
         <label><span>{t("event")}</span><Input value={key} data-testid="event-name" onChange={(change) => setKey(change.target.value)} /></label>
         <label><span>{t("owner")}</span><Input value={draft.owner} onChange={(change) => put({ owner: change.target.value })} /></label>
         <label className="wide"><span>{t("description")}</span><Input value={draft.description} onChange={(change) => put({ description: change.target.value })} /></label>
-        <label className="wide"><span>{t("sources")}</span><Select mode="tags" placeholder={t("allSources")} value={draft.sources} onChange={(sources) => put({ sources })} /></label>
+        <label className="wide"><span>{t("sources")}</span><Select mode="tags" optionFilterProp="label" placeholder={t("allSources")} options={choices} value={draft.sources} onChange={(sources) => put({ sources })} /></label>
         <label><span>{t("rule")}</span><Select value={draft.rule} onChange={(rule) => put({ rule })} options={RULES.map((value) => ({ value, label: t(`rules.${value}`) }))} /></label>
         <label><span>{t("undeclaredProperties")}</span><Select value={draft.undeclared} onChange={(undeclared) => put({ undeclared })} options={UNDECLARED.map((value) => ({ value, label: t(`undeclared.${value}`) }))} /></label>
       </fieldset>
@@ -75,6 +77,7 @@ interface PropertyProps {
 
 function PropertyForm({ name, one, writable, change, remove }: PropertyProps) {
   const { t } = useTranslation("plan");
+  const choices = useSourceChoices();
   const put = (patch: Partial<Property>) => change(name, { ...one, ...patch });
   const numeric = one.type === "number" || one.type === "integer";
   const listed = numeric || one.type === "text" || one.type === "any";
@@ -90,7 +93,7 @@ function PropertyForm({ name, one, writable, change, remove }: PropertyProps) {
       <label><span>{t("description")}</span><Input value={one.description} onChange={(event) => put({ description: event.target.value })} /></label>
       <label><span>{t("unit")}</span><Input value={one.unit} onChange={(event) => put({ unit: event.target.value })} /></label>
       <label><span>{t("owner")}</span><Input value={one.owner} onChange={(event) => put({ owner: event.target.value })} /></label>
-      <label><span>{t("propertySources")}</span><Select mode="tags" placeholder={t("allSources")} value={one.sources} onChange={(sources) => put({ sources })} /></label>
+      <label><span>{t("propertySources")}</span><Select mode="tags" optionFilterProp="label" placeholder={t("allSources")} options={choices} value={one.sources} onChange={(sources) => put({ sources })} /></label>
       {listed ? <label className="wide"><span>{t("allowed")}</span><Select mode="tags" placeholder={t("anyValue")} value={(one.allowed ?? []).map(String)} onChange={(values: string[]) => put({ allowed: allowedOf(values, one.type) })} /></label> : null}
       {numeric ? <label><span>{t("minimum")}</span><InputNumber value={one.minimum} onChange={(minimum) => put({ minimum })} /></label> : null}
       {numeric ? <label><span>{t("maximum")}</span><InputNumber value={one.maximum} onChange={(maximum) => put({ maximum })} /></label> : null}

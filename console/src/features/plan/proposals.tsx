@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useProposals, withProposals, type Plan, type Proposal } from "@/features/plan/api";
 import { say } from "@/shared/api";
-import { ago, integer } from "@/shared/format";
+import { ago, integer, listed } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { useSourceName } from "@/shared/sources";
@@ -38,6 +38,7 @@ export function Proposals({ plan, writable, change }: { plan: Plan; writable: bo
               ) : null}
               <Table<Proposal>
                 size="small"
+                label={t("proposals")}
                 rowKey={keyOf}
                 dataSource={left}
                 minWidth={860}
@@ -45,7 +46,7 @@ export function Proposals({ plan, writable, change }: { plan: Plan; writable: bo
                   ...(writable ? [{ title: "", key: "pick", width: 36, render: (_: unknown, row: Proposal) => <Checkbox aria-label={keyOf(row)} checked={chosen.has(keyOf(row))} onChange={(event) => toggle([keyOf(row)], event.target.checked)} /> }] : []),
                   { title: t("event"), key: "event", render: (_, row) => <span>{say(row.name_label)}<small className="faint">{row.name}</small></span> },
                   { title: t("property"), dataIndex: "property", render: (value: string) => value || <Pill tone="info">{t("wholeEvent")}</Pill> },
-                  { title: t("type"), key: "types", render: (_, row) => row.types.map((type) => t(`types.${type}`)).join("、") || "–" },
+                  { title: t("type"), key: "types", render: (_, row) => listed(row.types.map((type) => t(`types.${type}`))) || "–" },
                   { title: t("example"), dataIndex: "example", render: (value: string) => (value ? <code className="excerpt">{value}</code> : "–") },
                   { title: t("sources"), dataIndex: "sources", render: (value: string[]) => value.map(named).join(" · ") },
                   { title: t("seen"), dataIndex: "last_at", render: (value: string) => ago(value) },

@@ -26,7 +26,7 @@ export function Violations() {
     <Card>
       <div className="filters">
         <Segmented aria-label={t("period")} value={hours} onChange={(value) => change({ hours: String(value) })} options={PERIODS.map((value) => ({ value, label: t(`periods.${value}`) }))} />
-        {(["name", "source"] as const).filter((key) => filters[key]).map((key) => <Button key={key} onClick={() => change({ [key]: null })}>{t(key === "name" ? "event" : "source")}: {key === "source" ? named(filters[key] ?? "") : filters[key]} ✕</Button>)}
+        {(["name", "source"] as const).filter((key) => filters[key]).map((key) => <Button key={key} onClick={() => change({ [key]: null })}>{t(key === "name" ? "event" : "source")}: {key === "source" ? named(filters[key] ?? "") : say(query.data?.items[0]?.name_label) || filters[key]} ✕</Button>)}
       </div>
       <Loaded query={query} rows={8}>
         {(data) =>
@@ -34,7 +34,8 @@ export function Violations() {
             <Table<Violation>
               rowKey={(row) => [row.source, row.name, row.property, row.reason, row.rule].join("/")}
               dataSource={data.items}
-              minWidth={980}
+              label={t("violations")}
+              minWidth={960}
               columns={[
                 { title: t("event"), key: "event", render: (_, row) => <span>{say(row.name_label)}<small className="faint">{row.name} · {named(row.source)}</small></span> },
                 { title: t("property"), dataIndex: "property", render: (value: string) => value || "–" },
@@ -43,7 +44,7 @@ export function Violations() {
                 { title: t("trend"), dataIndex: "trend", render: (value: number[]) => <Trend values={value} starts={data.starts} label={t("trend")} /> },
                 { title: t("count"), dataIndex: "count", align: "right", render: integer },
                 { title: t("exampleMasked"), dataIndex: "example", render: (value: string) => (value ? <code className="excerpt">{value}</code> : "–") },
-                { title: t("last"), dataIndex: "last_at", render: (value: string) => at(value, "MM-DD HH:mm") },
+                { title: t("last"), dataIndex: "last_at", render: (value: string) => <span className="plan-nowrap">{at(value, "MM-DD HH:mm")}</span> },
                 { title: "", key: "open", align: "right", render: (_, row) => <Link className="plan-nowrap" to={addressOf(row)}>{t("show")}</Link> },
               ]}
             />

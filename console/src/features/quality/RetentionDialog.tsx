@@ -64,7 +64,7 @@ export default function RetentionDialog({ rule, name, others, close }: Props) {
             <Alert
               type="warning"
               showIcon
-              title={t("retention.willGo", { n: integer(going), before: preview.data.before_on, oldest: preview.data.begins_on })}
+              title={t("retention.willGo", { count: going, n: integer(going), before: preview.data.before_on, oldest: preview.data.begins_on })}
               description={
                 <>
                   <p>{t("retention.grace", { when: at(preview.data.from_at) })}</p>

@@ -61,7 +61,7 @@ export default function QualityPage() {
                     }
                   </Loaded>
                 </Card>
-                <Sources />
+                <Sources checked={checked} />
               </div>
             ),
           },
@@ -96,7 +96,7 @@ function Row({ problem }: { problem: Problem }) {
           hidden ? (
             <Button size="small" onClick={() => mute(0)}>{t("unmute")}</Button>
           ) : (
-            <Dropdown trigger={["click"]} menu={{ items: [1, 7, 30].map((days) => ({ key: days, label: t("days", { n: days }) })), onClick: ({ key }) => mute(Number(key)) }}>
+            <Dropdown trigger={["click"]} menu={{ items: [1, 7, 30].map((days) => ({ key: days, label: t("days", { count: days }) })), onClick: ({ key }) => mute(Number(key)) }}>
               <Button size="small">{t("mute")}</Button>
             </Dropdown>
           )
@@ -106,18 +106,19 @@ function Row({ problem }: { problem: Problem }) {
   );
 }
 
-function Sources() {
+function Sources({ checked }: { checked: string | null | undefined }) {
   const { t } = useTranslation("quality");
   const { brand } = useSession();
   const query = useHealth(brand.brand);
   const share = (row: Health, part: number) => (row.events ? percent(part / row.events) : "–");
   return (
-    <Card title={t("sources")}>
+    <Card title={t("sources")} extra={checked ? <small className="faint">{t("counted", { when: ago(checked) })}</small> : null}>
       <Loaded query={query} rows={5}>
         {(data) => (
           <Table<Health>
             rowKey="source"
             dataSource={data.items}
+            label={t("sources")}
             minWidth={900}
             columns={[
               { title: t("source"), key: "source", render: (_, row) => <span>{say(row.name)}<small className="faint">{row.source}</small></span> },
@@ -128,7 +129,7 @@ function Sources() {
               { title: t("withPerson"), key: "person", align: "right", render: (_, row) => share(row, row.with_person) },
               { title: t("broken"), dataIndex: "broken", align: "right", render: (value: number, row) => (value ? <Link to={`/plan?tab=violations&source=${row.source}`}>{integer(value)}</Link> : 0) },
               { title: t("quarantined"), dataIndex: "quarantined", align: "right", render: (value: number, row) => (value ? <Link to={`/sources?tab=quarantine&source=${row.source}`}>{integer(value)}</Link> : 0) },
-              { title: t("state"), key: "state", render: (_, row) => <Pill tone={row.problems ? "warn" : "good"} dot>{row.problems ? t("count", { n: row.problems }) : t("fine")}</Pill> },
+              { title: t("state"), key: "state", render: (_, row) => <Pill tone={row.problems ? "warn" : "good"} dot>{row.problems ? t("count", { count: row.problems }) : t("fine")}</Pill> },
             ]}
             emptyText={t("noSources")}
           />

@@ -17,7 +17,7 @@ export function Retention() {
   const query = useRetention(brand.brand);
   const [changing, setChanging] = useState<{ rule: Rule; name: string } | null>(null);
   const writable = may("settings.write");
-  const stays = (days: number | null) => (days === null ? t("retention.forever") : t("retention.days", { n: integer(days) }));
+  const stays = (days: number | null) => (days === null ? t("retention.forever") : t("retention.days", { count: days, n: integer(days) }));
   return (
     <Loaded query={query} rows={8}>
       {({ items, others }) => (
@@ -42,7 +42,7 @@ export function Retention() {
                   { title: t("retention.events"), dataIndex: "events", align: "right", render: integer, sorter: (one, other) => one.events - other.events },
                   { title: t("retention.oldest"), dataIndex: "begins_on", render: (value: string | null) => value ?? "–", sorter: (one, other) => (one.begins_on ?? "9").localeCompare(other.begins_on ?? "9") },
                   { title: t("retention.next"), dataIndex: "next_at", render: (value: string | null) => (!value ? "–" : Date.parse(value) <= Date.now() ? t("retention.now") : at(value)) },
-                  { title: t("retention.last"), key: "last", render: (_, row) => (row.removed_at ? <span>{t("retention.removed", { n: integer(row.removed) })}<small className="faint">{at(row.removed_at)}</small></span> : "–") },
+                  { title: t("retention.last"), key: "last", render: (_, row) => (row.removed_at ? <span>{t("retention.removed", { count: row.removed, n: integer(row.removed) })}<small className="faint">{at(row.removed_at)}</small></span> : "–") },
                   ...(writable
                     ? [{ title: t("retention.act"), key: "act", align: "right" as const, render: (_: unknown, row: Kind) => <Button size="small" data-testid={`retention-${row.event}`} aria-label={t("retention.changeOf", { name: say(row.label) })} onClick={() => setChanging({ rule: { event: row.event, keep: row.keep, days: row.keep === "days" ? row.days : null }, name: say(row.label) })}>{t("retention.change")}</Button> }]
                     : []),

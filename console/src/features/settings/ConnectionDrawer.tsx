@@ -4,7 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useCreateConnection, useUpdateConnection, type Channel, type Connection } from "@/features/settings/api";
 import { defaults, filled, isSecret, plain, SchemaForm } from "@/features/settings/SchemaForm";
-import { say } from "@/shared/api";
+import { half, say } from "@/shared/api";
 import { sentenceOf } from "@/shared/ui";
 
 interface Fields {
@@ -23,6 +23,7 @@ export default function ConnectionDrawer({ connection, channels, close }: { conn
   const channel = channels.find((item) => item.kind === kind);
   const schema = channel?.config_schema ?? {};
   const failed = create.error ?? update.error;
+  const titled = (field: string) => half(schema.properties?.[field.slice("config.".length)]?.title ?? "") || undefined;
   const initial = (): Partial<Fields> => {
     const stored = Object.entries(connection?.config ?? {}).filter(([name]) => !isSecret(plain(schema.properties?.[name] ?? {})));
     return { connection: connection?.connection, name: connection?.name, config: { ...defaults(schema), ...Object.fromEntries(stored) } };
@@ -52,7 +53,7 @@ export default function ConnectionDrawer({ connection, channels, close }: { conn
         </div>
       }
     >
-      {failed ? <Alert type="error" showIcon title={sentenceOf(failed, t("failed"))} style={{ marginBottom: 16 }} /> : null}
+      {failed ? <Alert type="error" showIcon title={sentenceOf(failed, t("failed"), titled)} style={{ marginBottom: 16 }} /> : null}
       {connection ? null : (
         <Radio.Group
           className="kinds"

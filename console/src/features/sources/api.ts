@@ -40,7 +40,7 @@ export function useSourceActions() {
   return {
     create: useMutation({ mutationFn: (given: { source: string; name: Label; kind: string }) => post<Source & { write_key: string | null }>("/sources", given), onSuccess: done }),
     recount: useMutation({ mutationFn: () => post("/books/recount"), onSuccess: done }),
-    raw: useMutation({ mutationFn: (id: string) => get<Held & { raw: string }>(`/quarantine/${id}`) }),
+    raw: useMutation({ mutationFn: (id: string) => get<Schemas["QuarantinedRaw"]>(`/quarantine/${id}`) }),
     replay: useMutation({ mutationFn: (given: { id: string; body?: string }) => post<Schemas["ReplayOut"]>(`/quarantine/${given.id}/replay`, given.body === undefined ? {} : { body: given.body }), onSuccess: done }),
     discard: useMutation({ mutationFn: (given: { id: string; reason: string }) => post(`/quarantine/${given.id}/discard`, { reason: given.reason }), onSuccess: done }),
   };

@@ -1,6 +1,6 @@
 // What is held by source and reason, and the replays in bulk that were made of it.
 import { useQueryClient } from "@tanstack/react-query";
-import { Button, Progress } from "antd";
+import { App, Button, Progress } from "antd";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useBulkActions, useGroups, useReplays, type Bulk, type Group } from "@/features/sources/bulk";
@@ -10,7 +10,7 @@ import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
-import { Card, Loaded } from "@/shared/ui";
+import { Card, Loaded, sentenceOf } from "@/shared/ui";
 
 const Replay = lazy(() => import("@/features/sources/Replay"));
 
@@ -27,6 +27,7 @@ export function Groups({ choose }: { choose: (group: Group) => void }) {
           <Card title={t("byReason")}>
             <Table<Group>
               size="small"
+              label={t("byReason")}
               rowKey={(row) => `${row.source}/${row.reason}`}
               dataSource={data.items}
               minWidth={640}
@@ -51,6 +52,8 @@ const TONE = { running: "info", done: "good", stopped: "calm" } as const;
 export function Replays() {
   const { t } = useTranslation("sources");
   const { brand, may } = useSession();
+  const { message } = App.useApp();
+  const named = useSourceName();
   const query = useReplays(brand.brand);
   const actions = useBulkActions();
   const queries = useQueryClient();
@@ -61,16 +64,17 @@ export function Replays() {
     <Card title={t("bulk.made")}>
       <Table<Bulk>
         size="small"
+        label={t("bulk.made")}
         rowKey="replay_id"
         dataSource={query.data.items.slice(0, 10)}
         minWidth={720}
         columns={[
           { title: t("bulk.when"), dataIndex: "made_at", render: (value: string, row) => <span>{at(value, "MM-DD HH:mm")}<small className="faint">{row.made_by}</small></span> },
-          { title: t("source"), dataIndex: "source", render: (value: string | null) => value ?? "–" },
+          { title: t("source"), dataIndex: "source", render: (value: string | null) => (value ? named(value) : "–") },
           { title: t("status"), key: "status", render: (_, row) => <Pill tone={TONE[row.status]} dot>{t(`bulk.status.${row.status}`)}</Pill> },
           { title: t("bulk.progress"), key: "progress", width: 170, render: (_, row) => <Progress size="small" percent={row.total ? Math.floor((100 * (row.done + row.still)) / row.total) : 100} /> },
           ...(["stored", "duplicate", "still"] as const).map((key) => ({ title: t(`bulk.cells.${key}`), dataIndex: key, align: "right" as const, render: integer })),
-          { title: "", key: "act", align: "right", render: (_, row) => (row.status === "running" && may("sources.write") ? <Button size="small" loading={actions.stop.isPending} onClick={() => actions.stop.mutate(row.replay_id)}>{t("bulk.stop")}</Button> : null) },
+          { title: "", key: "act", align: "right", render: (_, row) => (row.status === "running" && may("sources.write") ? <Button size="small" loading={actions.stop.isPending} onClick={() => actions.stop.mutate(row.replay_id, { onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))) })}>{t("bulk.stop")}</Button> : null) },
         ]}
       />
     </Card>

@@ -1,5 +1,5 @@
 // Data sources with their books (accepted = stored + duplicate + quarantined, and damaged where the log rotted), the quarantine, how to connect.
-import { Button } from "antd";
+import { App, Button } from "antd";
 import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useRecount, useSourceActions, useSources, useStatus, type Source } from "@/features/sources/api";
@@ -7,10 +7,12 @@ import { Connect } from "@/features/sources/connect";
 import { say } from "@/shared/api";
 import { ago, at, integer } from "@/shared/format";
 import { Pill } from "@/shared/pill";
+import type { Schemas } from "@/shared/schema";
 import { useSession } from "@/shared/session";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Parts } from "@/shared/tabs";
-import { Card, Empty, Loaded, MadeBadge, Page } from "@/shared/ui";
+import { Card, Empty, Loaded, MadeBadge, Page, sentenceOf, Waiting } from "@/shared/ui";
 import "./sources.css";
 
 const Create = lazy(() => import("@/features/sources/Create"));
@@ -52,7 +54,7 @@ export default function SourcesPage() {
                 </Loaded>
               ),
             },
-            { key: "quarantine", label: t("quarantine"), content: <Suspense fallback={null}><Quarantine /></Suspense> },
+            { key: "quarantine", label: t("quarantine"), content: <Suspense fallback={<Waiting rows={6} />}><Quarantine /></Suspense> },
             { key: "connect", label: t("connect"), content: <Connect /> },
           ]} />
         </div>
@@ -65,6 +67,8 @@ export default function SourcesPage() {
   );
 }
 
+const DATABASES: Record<string, string> = { sqlite: "SQLite", postgresql: "PostgreSQL" };
+
 function Health() {
   const { t } = useTranslation("sources");
   const query = useStatus();
@@ -76,7 +80,7 @@ function Health() {
           {status.worker.backlog_events === null ? null : <span>{t("backlog")} <strong className="number">{integer(status.worker.backlog_events)}</strong></span>}
           <span>{t("lag")} <strong className="number">{status.worker.lag_seconds.toFixed(1)} s</strong></span>
           {status.stores.history_rows === null ? null : <span>{t("history")} <strong className="number">{t("rows", { n: integer(status.stores.history_rows) })}</strong></span>}
-          <span>{t("state")} <strong>{status.stores.state}</strong></span>
+          <span>{t("state")} <strong>{DATABASES[status.stores.state] ?? status.stores.state}</strong></span>
         </section>
       )}
     </Loaded>
@@ -85,13 +89,19 @@ function Health() {
 
 /** Whether the books fit what the stores hold: the last recount, and an alarm with the hours that do not. */
 function Recount() {
-  const { t } = useTranslation("sources");
-  const { brand, may } = useSession();
+  const { brand } = useSession();
   const query = useRecount(brand.brand);
-  const actions = useSourceActions();
-  const found = query.data;
-  if (!found) return null;
-  const again = may("sources.write") ? <Button size="small" loading={actions.recount.isPending} onClick={() => actions.recount.mutate()}>{t("recount.again")}</Button> : null;
+  return <Loaded query={query} rows={1}>{(found) => <Counted found={found} />}</Loaded>;
+}
+
+function Counted({ found }: { found: Schemas["RecountOut"] }) {
+  const { t } = useTranslation("sources");
+  const { may } = useSession();
+  const { message } = App.useApp();
+  const named = useSourceName();
+  const { recount } = useSourceActions();
+  const ask = () => recount.mutate(undefined, { onSuccess: () => void message.success(t("recount.asked")), onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))) });
+  const again = may("sources.write") ? <Button size="small" loading={recount.isPending} onClick={ask}>{t("recount.again")}</Button> : null;
   if (!found.items.length)
     return (
       <section className="card health" aria-label={t("recount.title")} data-testid="recount">
@@ -101,15 +111,16 @@ function Recount() {
     );
   return (
     <section role="alert" data-testid="recount">
-      <Card title={t("recount.bad", { n: integer(found.items.length) })} extra={again}>
+      <Card title={t("recount.bad", { count: found.items.length, n: integer(found.items.length) })} extra={again}>
         <p>{t("recount.badNote")}</p>
         <Table
           size="small"
+          label={t("recount.title")}
           rowKey={(row) => `${row.source}/${row.hour_at}`}
           dataSource={found.items.slice(0, 50)}
           minWidth={700}
           columns={[
-            { title: t("source"), dataIndex: "source" },
+            { title: t("source"), dataIndex: "source", render: named },
             { title: t("hour"), dataIndex: "hour_at", render: (value: string) => at(value) },
             { title: t("recount.booked"), key: "booked", align: "right", render: (_, row) => integer(row.stored - row.removed) },
             { title: t("recount.found"), dataIndex: "found_stored", align: "right", render: integer },

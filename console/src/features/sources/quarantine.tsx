@@ -8,6 +8,7 @@ import { say } from "@/shared/api";
 import { at, integer } from "@/shared/format";
 import { LoadMore, useFilters } from "@/shared/lists";
 import { Pill } from "@/shared/pill";
+import type { Schemas } from "@/shared/schema";
 import { useSession } from "@/shared/session";
 import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
@@ -22,7 +23,7 @@ export default function Quarantine() {
   const sources = useSources(brand.brand);
   const named = useSourceName();
   const actions = useSourceActions();
-  const [open, setOpen] = useState<Held | null>(null);
+  const [open, setOpen] = useState<Schemas["QuarantinedRaw"] | null>(null);
   const [body, setBody] = useState("");
   const [why, setWhy] = useState("");
   const [original, setOriginal] = useState("");
@@ -30,7 +31,7 @@ export default function Quarantine() {
   const look = (row: Held) =>
     actions.raw.mutate(row.quarantine_id, {
       onError: failed,
-      onSuccess: (found) => { setBody(found.raw); setOriginal(found.raw); setWhy(""); setOpen(row); },
+      onSuccess: (found) => { setBody(found.raw); setOriginal(found.raw); setWhy(""); setOpen(found); },
     });
   return (
     <div className="grid">
@@ -47,7 +48,7 @@ export default function Quarantine() {
           query.items.length ? (
             <>
             <Table<Held>
-              size="middle"
+              label={t("quarantine")}
               rowKey="quarantine_id"
               dataSource={query.items}
               minWidth={820}
@@ -58,7 +59,7 @@ export default function Quarantine() {
                 { title: t("excerpt"), dataIndex: "excerpt", render: (value: string) => <code className="excerpt">{value}</code> },
                 { title: t("events"), dataIndex: "count", align: "right", render: integer },
                 { title: t("status"), dataIndex: "status", render: (value: string) => <Pill tone={value === "held" ? "warn" : value === "replayed" ? "good" : "calm"} dot>{t(`held.${value}`)}</Pill> },
-                { title: "", key: "act", align: "right", render: (_, row) => (row.status === "held" ? <Button size="small" loading={actions.raw.isPending && actions.raw.variables === row.quarantine_id} onClick={() => look(row)}>{t("look")}</Button> : null) },
+                { title: "", key: "act", align: "right", render: (_, row) => (row.status === "held" ? <Button size="small" loading={actions.raw.isPending && actions.raw.variables === row.quarantine_id} onClick={() => look(row)}>{t(may("sources.write") ? "look" : "read")}</Button> : null) },
               ]}
             />
             <LoadMore list={query} />
@@ -109,9 +110,9 @@ export default function Quarantine() {
           ) : null
         }
       >
-        <p className="faint">{open ? [open.where, open.detail].filter(Boolean).join(" · ") : ""}</p>
-        <p>{t("rawNote")}</p>
-        <Input.TextArea aria-label={t("raw")} value={body} rows={14} className="rawtext" onChange={(event) => setBody(event.target.value)} readOnly={!may("sources.write")} />
+        <p className="faint">{open ? [named(open.source), open.where, open.detail].filter(Boolean).join(" · ") : ""}</p>
+        <p>{t(!may("sources.write") ? "rawRead" : open?.masked ? "rawMasked" : "rawNote")}</p>
+        <Input.TextArea aria-label={t("raw")} value={body} rows={14} className="rawtext" onChange={(event) => setBody(event.target.value)} readOnly={!may("sources.write") || open?.masked} />
       </Modal>
     </Card>
     </div>

@@ -91,7 +91,7 @@ class Brand:
 
     def send(self, *calls: dict[str, Any]) -> None:
         """Send Segment calls in one batch."""
-        answer = httpx.post(f"{self.base}/v1/batch", json={"batch": list(calls)}, auth=(self.key, ""), timeout=30)
+        answer = httpx.post(f"{self.base}/v1/batch", json={"batch": list(calls)}, auth=(self.key, ""), timeout=60)
         answer.raise_for_status()
 
     def put_into_cart(self) -> None:
@@ -100,7 +100,7 @@ class Brand:
 
     def cards(self) -> list[dict[str, Any]]:
         """The mini-program cards on the phones."""
-        answer = httpx.get(f"{self.sandbox}/sandbox/messages", timeout=10).json()
+        answer = httpx.get(f"{self.sandbox}/sandbox/messages", timeout=60).json()
         return [item for item in answer["items"] if item["kind"] == "miniprogram"]
 
     def by_external_userid(self, external_userid: str) -> Customer:
@@ -136,7 +136,7 @@ class Brand:
              "openid": one.openid, "phone": one.phone}
             for one in self.customers
         ]  # fmt: skip
-        httpx.post(f"{self.sandbox}/sandbox/customers", json=friends, timeout=30).raise_for_status()
+        httpx.post(f"{self.sandbox}/sandbox/customers", json=friends, timeout=60).raise_for_status()
         config = {name.lower(): value for name, value in secrets.items()} | {"base_url": self.sandbox}
         owner.post("/connections", {"kind": "wecom", "connection": "wecom", "name": "企业微信", "config": config})
         checked = owner.post("/connections/wecom/check", {})
@@ -166,4 +166,4 @@ class Brand:
             people = owner.post("/people/search", {"limit": 1})["total"]
             return bool(source["pending"] == 0 and source["balanced"] and people == PEOPLE)
 
-        eventually("what was sent is in the books and resolved", settled, within=90)
+        eventually("what was sent is in the books and resolved", settled, within=180)

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.brand import Brand
 from tests.browser.walker import Walker
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WAIT = 90_000  # ms; what takes 100 ms on a free machine takes many seconds on two busy cores
+expect.set_options(timeout=WAIT)
 
 
 def chromium() -> str:
@@ -47,7 +49,7 @@ def brand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brand]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai", viewport={"width": 1440, "height": 900})
-    made.set_default_timeout(30_000)
+    made.set_default_timeout(WAIT)
     yield made
     made.close()
 

@@ -60,9 +60,9 @@ def test_a_tmall_export_is_dropped_looked_at_run_and_mended(
     _picture(page, f"imports-preview-{language}-{width}")
     walker.the("run-import").click()
     books = walker.the("job-books")
-    expect(books).to_have_attribute("data-status", "done", timeout=60_000)
+    expect(books).to_have_attribute("data-status", "done")
     result = page.locator("section").filter(has=books).last
-    expect(result.get_by_text("九块九")).to_be_visible(timeout=30_000)  # through the log, into quarantine, and back
+    expect(result.get_by_text("九块九")).to_be_visible()  # through the log, into quarantine, and back
     _picture(page, f"imports-done-{language}-{width}")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="下载错误行" if language == "zh" else "Download refused rows").click()
@@ -108,7 +108,7 @@ def test_a_webhook_is_made_with_the_mouse_and_its_address_shown_once(
     page.get_by_role("dialog").get_by_role("button", name="新建连接").click()
     path = walker.the("hook-path").inner_text()
     body = '{"id": "1", "type": "order_paid", "at": "2026-02-01T10:00:00Z"}'
-    answer = httpx.post(path, content=body, timeout=30)
+    answer = httpx.post(path, content=body, timeout=60)
     assert (answer.status_code, answer.json()) == (200, {"events": 1, "refused": 0})
     page.get_by_role("dialog").get_by_role("button", name="关闭").last.click()
     expect(page.get_by_text("由对方调用")).to_be_visible()
@@ -186,7 +186,7 @@ def test_reported_stock_is_seen_by_product_and_store(
     expect(page.get_by_text("ERP 库存" if zh else "ERP stock").first).to_be_visible()
     walker.the("preview").click()
     walker.the("run-import").click()
-    expect(walker.the("job-books")).to_have_attribute("data-status", "done", timeout=60_000)
+    expect(walker.the("job-books")).to_have_attribute("data-status", "done")
     page.set_viewport_size({"width": width, "height": 900})
     eventually("the stock is there", lambda: len(installation.api().get("/stock", q=f"货{language}")["items"]) == 1)
     page.goto(f"{installation.base}/goods?lang={language}")

@@ -74,7 +74,7 @@ def test_no_page_has_a_critical_barrier(place: str, walker: Walker, places: dict
     page.goto(walker.base + places[place])
     expect(page.locator("main")).to_be_visible()
     page.wait_for_load_state("networkidle")
-    expect(page.locator(".ant-skeleton, .ant-spin-spinning")).to_have_count(0, timeout=30_000)
+    expect(page.locator(".ant-skeleton, .ant-spin-spinning")).to_have_count(0)
     page.evaluate(AXE.read_text(encoding="utf-8"))  # not as a script tag: the console's own policy forbids those
     found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run()).violations")
     critical = [
@@ -105,3 +105,38 @@ def test_how_long_a_kind_stays_is_set_after_its_preview_and_taken_back_by_keyboa
     expect(walker.the("retention-preview")).to_contain_text("不会马上删除")
     walker.the("retention-save").press("Enter")
     expect(row).to_contain_text("随默认")
+
+
+@pytest.mark.parametrize(
+    ("address", "opener", "list_class", "item"),
+    [
+        ("/audiences/new", '[data-testid^="add-rule-"]', ".ant-dropdown", '[data-testid="add-performed"]'),
+        (
+            "/audiences/new",
+            '[data-testid="audience-mode"]',
+            ".ant-select-dropdown",
+            ".ant-select-item-option >> nth=2",
+        ),
+        ("/journeys", '[data-testid="journey-new"] >> nth=0', ".ant-modal", '[data-testid="template-cart"]'),
+    ],
+    ids=["menu", "select", "dialog"],
+)
+def test_nothing_moves_under_the_pointer_while_it_opens(
+    address: str, opener: str, list_class: str, item: str, walker: Walker
+):
+    """A click on what moves between press and release is lost, without a word."""
+    walker.sign_in()
+    page = walker.page
+    page.goto(walker.base + address)
+    page.locator(opener).wait_for()
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Animation.enable")
+    devtools.send("Animation.setPlaybackRate", {"playbackRate": 0})  # every motion stands at its first frame
+    page.locator(opener).click()
+    opening = page.locator(f'{list_class}[class*="-active"]')
+    opening.wait_for(state="attached")
+    at_first = page.locator(item).bounding_box()
+    devtools.send("Animation.setPlaybackRate", {"playbackRate": 1})
+    expect(opening).to_have_count(0)
+    assert at_first is not None
+    assert page.locator(item).bounding_box() == pytest.approx(at_first, abs=0.5)

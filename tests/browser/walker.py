@@ -9,6 +9,9 @@ from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.system.harness import PASSWORD
 
+# A select is found by its test id (the whole) or by its label (the input in it).
+ROOT_OF_SELECT = "xpath=ancestor-or-self::*[contains(concat(' ', @class, ' '), ' ant-select ')][1]"
+
 
 class Walker:
     """One user in front of one page of the console."""
@@ -29,16 +32,26 @@ class Walker:
 
     def menu(self, key: str) -> None:
         """Go to a page by its entry in the main navigation."""
-        self.the(f"menu-{key}").click()
+        entry = self.the(f"menu-{key}")
+        entry.click()
+        expect(entry).to_have_attribute("aria-current", "page")  # the page before it has a heading too
         expect(self.page.locator("main h1").first).to_be_visible()
 
+    def pick(self, opener: Locator, item: Locator) -> None:
+        """Open a menu and click one of its items; the menu closes."""
+        opener.click()
+        item.click()
+        expect(item).to_be_hidden()
+
     def choose(self, select: Locator, text: str) -> None:
-        """Open a select and click the choice that says `text`."""
+        """Open a select of one choice and click what says `text`; the select says it then, and its list closes."""
         select.click()
         choices = self.page.locator(".ant-select-dropdown:not(.ant-select-dropdown-hidden) .ant-select-item-option")
         choices.filter(has_text=text).first.click()
+        expect(select.locator(ROOT_OF_SELECT)).to_contain_text(text)
+        expect(choices).to_have_count(0)  # a list that is still closing would be taken for the next one
 
-    def until(self, what: str, holds: Callable[[], bool], *, within: float = 60.0) -> None:
+    def until(self, what: str, holds: Callable[[], bool], *, within: float = 120.0) -> None:
         """Read the page anew until something holds, as one who presses reload."""
         limit = time.monotonic() + within
         while True:

@@ -32,7 +32,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(what: str, look: Callable[[], T], *, within: float = 30.0, every: float = 0.1) -> T:
+def eventually(what: str, look: Callable[[], T], *, within: float = 90.0, every: float = 0.1) -> T:
     """What `look` returns once it is true; fails with the last answer when it never is."""
     limit = time.monotonic() + within
     while True:
@@ -124,7 +124,7 @@ class Installation:
             eventually("the sandbox answers", lambda: self._answers(f"{self.sandbox}/sandbox/stats"))
 
     def await_ready(self) -> None:
-        eventually("the server is ready", lambda: self._answers(f"{self.base}/readyz"), within=60)
+        eventually("the server is ready", lambda: self._answers(f"{self.base}/readyz"), within=180)
 
     def _spawn(self, name: str) -> None:
         commands = {
@@ -150,7 +150,7 @@ class Installation:
     @staticmethod
     def _answers(address: str) -> bool:
         try:
-            return httpx.get(address, timeout=2).status_code == 200
+            return httpx.get(address, timeout=10).status_code == 200
         except httpx.HTTPError:
             return False
 

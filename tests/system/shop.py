@@ -23,7 +23,7 @@ def prepare(place: Installation, count: int) -> tuple[Api, str, str]:
     place.extra = {"sandbox": {"QUANYU_SANDBOX_CORP_ID": CORP_ID, "QUANYU_SANDBOX_CORP_SECRET": CORP_SECRET}}
     place.start("sandbox")
     rows = [{"external_userid": userid(n), "name": f"顾客{n}", "staff": f"guide{n % 5}"} for n in range(count)]
-    httpx.post(f"{place.sandbox}/sandbox/customers", json=rows, timeout=30).raise_for_status()
+    httpx.post(f"{place.sandbox}/sandbox/customers", json=rows, timeout=60).raise_for_status()
     config = {"corp_id": CORP_ID, "corp_secret": CORP_SECRET, "base_url": place.sandbox}
     owner.post("/connections", {"kind": "wecom", "connection": "wecom", "name": "企业微信", "config": config})
     calls: list[dict[str, Any]] = []
@@ -40,13 +40,13 @@ def prepare(place: Installation, count: int) -> tuple[Api, str, str]:
             },
             {"type": "track", "userId": f"c{n}", "messageId": f"g{n}", "event": "Consent Granted", "properties": said},
         ]
-    httpx.post(f"{place.base}/v1/batch", json={"batch": calls}, auth=(crm, ""), timeout=30).raise_for_status()
+    httpx.post(f"{place.base}/v1/batch", json={"batch": calls}, auth=(crm, ""), timeout=60).raise_for_status()
 
     def granted() -> bool:
         found = owner.get("/consent/summary")["items"]
         return any(one["channel"] == "wecom" and one["granted"] == count for one in found)
 
-    eventually("everybody agreed", granted, within=60)
+    eventually("everybody agreed", granted, within=120)
     template = owner.post("/templates", {"name": "加购", "kind": "text", "text": "您的购物车在等您"})
     send = {"connection": "wecom", "template_id": template["template_id"], "coupon_id": None}
     nodes = [

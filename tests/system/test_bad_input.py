@@ -48,7 +48,7 @@ def settled(api: Api, name: str, accepted: int) -> dict[str, Any]:
         (books,) = [one for one in api.get("/sources")["items"] if one["source"] == name]
         return books if books["accepted"] >= accepted and books["pending"] == 0 else None
 
-    books = eventually("the books are closed", look, within=30) or {}
+    books = eventually("the books are closed", look, within=90) or {}
     assert books["accepted"] == accepted
     assert books["accepted"] == books["stored"] + books["duplicate"] + books["quarantined"]
     assert books["balanced"]
@@ -80,7 +80,7 @@ def test_a_body_that_cannot_be_read_is_kept(
     place: Installation, api: Api, source: tuple[str, str], body: bytes, status: int, events: int
 ) -> None:
     name, key = source
-    answer = httpx.post(f"{place.base}/v1/batch", content=body, auth=(key, ""), timeout=30)
+    answer = httpx.post(f"{place.base}/v1/batch", content=body, auth=(key, ""), timeout=60)
     assert answer.status_code < 500
     assert answer.status_code in (200, status), answer.text
     if answer.status_code != 200:
@@ -116,7 +116,7 @@ def test_an_event_that_fails_a_check_is_kept_with_its_reason(
 ) -> None:
     name, key = source
     batch = [{**GOOD, "messageId": "neighbour"}, {**call, "messageId": "it"}]
-    answer = httpx.post(f"{place.base}/v1/batch", json={"batch": batch}, auth=(key, ""), timeout=30)
+    answer = httpx.post(f"{place.base}/v1/batch", json={"batch": batch}, auth=(key, ""), timeout=60)
     assert answer.status_code == 200, answer.text
     books = settled(api, name, 2)
     assert (books["stored"], books["quarantined"]) == ((2, 0) if stored else (1, 1)), "a neighbour is not its fault"
@@ -142,7 +142,7 @@ def test_a_body_of_ten_megabytes(place: Installation, api: Api, source: tuple[st
 
 @pytest.mark.parametrize("path", ["/v1/batch", "/v1/track", "/sa?token=wrong", "/sa.gif?token=wrong"])
 def test_a_wrong_key_is_refused(place: Installation, path: str) -> None:
-    answer = httpx.post(f"{place.base}{path}", json={"batch": [GOOD]}, auth=("wrong", ""), timeout=30)
+    answer = httpx.post(f"{place.base}{path}", json={"batch": [GOOD]}, auth=("wrong", ""), timeout=60)
     assert answer.status_code in (400, 401, 403), answer.text
     assert answer.json()["code"]
 
@@ -160,7 +160,7 @@ def test_a_wrong_key_is_refused(place: Installation, path: str) -> None:
 def test_a_bad_sensors_form_is_kept(place: Installation, api: Api, source: tuple[str, str], form: str) -> None:
     name, key = source
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = httpx.post(f"{place.base}/sa?token={key}", content=form, headers=headers, timeout=30)
+    answer = httpx.post(f"{place.base}/sa?token={key}", content=form, headers=headers, timeout=60)
     assert answer.status_code < 500
     books = settled(api, name, 1)
     assert books["quarantined"] == 1

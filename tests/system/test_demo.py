@@ -39,7 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
         return f"\nready http://127.0.0.1:{port}\n" in log.read_text(encoding="utf-8")
 
     try:
-        eventually("the demo is ready", ready, within=600, every=0.5)
+        eventually("the demo is ready", ready, within=1200, every=0.5)
         yield folder, f"http://127.0.0.1:{port}"
     finally:
         process.send_signal(signal.SIGINT)
@@ -161,7 +161,7 @@ def test_a_visitor_finds_a_plan_in_force_and_what_breaks_it_and_mends_it(demo: t
     done = eventually(
         "the mended orders are stored",
         lambda: [one for one in [owner.get(f"/quarantine/replays/{replay}")] if one["status"] == "done"],
-        within=60,
+        within=120,
     )
     assert (done[0]["stored"], done[0]["still"]) == (21, 0)
     assert "bad_amount" not in held(owner)
@@ -173,7 +173,7 @@ def test_a_visitor_finds_a_plan_in_force_and_what_breaks_it_and_mends_it(demo: t
     assert sources["journey.demo_member_file"]["made"] is True
     owner.post("/books/recount")
     recount = eventually(
-        "the stores are recounted", lambda: [one for one in [owner.get("/books/recount")] if one["full_at"]], within=60
+        "the stores are recounted", lambda: [one for one in [owner.get("/books/recount")] if one["full_at"]], within=120
     )
     assert recount[0]["items"] == []
 

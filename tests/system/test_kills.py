@@ -107,7 +107,7 @@ def test_nothing_is_lost_or_done_twice(tmp_path: Path) -> None:
         for number, victim in enumerate(order):
             load.share = (number + 1) / (KILLS + 1)
             moment = load.taken_at(number / (KILLS + 1) + seeded.random() * 0.8 / (KILLS + 1))
-            eventually("the load goes on", moment, within=60, every=0.002)
+            eventually("the load goes on", moment, within=120, every=0.002)
             assert not load.over
             place.kill(victim)
             last_of_a_worker = time.time() if victim == "worker" else last_of_a_worker
@@ -158,7 +158,7 @@ def _events_are_whole(owner: Api, folder: Path) -> None:
         )
         return table.filter(pc.equal(table["source"], "load"))["event_id"].to_pylist()
 
-    eventually("history has them", lambda: len(history()) >= EVENTS, within=60, every=1)
+    eventually("history has them", lambda: len(history()) >= EVENTS, within=120, every=1)
     stored = history()
     assert len(stored) == EVENTS
     assert len(set(stored)) == EVENTS

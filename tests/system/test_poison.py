@@ -52,7 +52,7 @@ class Poison:
             f"{self.base}/sa?token={self.key}",
             content=urlencode(fields),
             headers={"Content-Type": "application/x-www-form-urlencoded"},
-            timeout=30,
+            timeout=60,
         )
         self._expect(answer, 200, stored, 0, reason)
         return answer
@@ -184,7 +184,7 @@ def test_twelve_poisons_lose_nothing(tmp_path: Path, database: str, request: pyt
                 found = books()
                 return found if not found["pending"] and found["quarantined"] == held else None
 
-            found = eventually(f"{held} are held", look, within=60) or {}
+            found = eventually(f"{held} are held", look, within=120) or {}
             assert found["balanced"]
             assert (found["stored"], found["duplicate"], found["quarantined"]) == (stored, to.duplicate, held)
             assert found["accepted"] == stored + to.duplicate + held
@@ -229,20 +229,20 @@ def _an_alarm_for_what_is_taken_away(place: Installation, api: Api) -> None:
             one = api.get("/books/recount")
             return dict(one) if one["checked_at"] != before and len(one["items"]) == wrong else None
 
-        return eventually(f"{wrong} hours are wrong", look, within=60) or {}
+        return eventually(f"{wrong} hours are wrong", look, within=120) or {}
 
     found = recounted(0)
     assert found["counted"] == api.get("/status")["books"]["counted"]
-    assert "quanyu_books_discrepancies 0.0" in httpx.get(f"{place.base}/metrics", timeout=30).text
+    assert "quanyu_books_discrepancies 0.0" in httpx.get(f"{place.base}/metrics", timeout=60).text
     DeltaTable(str(place.folder / "history" / "events")).delete("event_id = 'n1'")
     (row,) = recounted(1)["items"]
     assert (row["source"], row["stored"] - row["found_stored"]) == ("shop", 1)
     assert api.get("/status")["books"]["discrepancies"] == 1
-    assert "quanyu_books_discrepancies 1.0" in httpx.get(f"{place.base}/metrics", timeout=30).text
+    assert "quanyu_books_discrepancies 1.0" in httpx.get(f"{place.base}/metrics", timeout=60).text
     assert [one["balanced"] for one in api.get("/sources")["items"] if one["source"] == "shop"] == [False]
     api.post("/quality/check")
     eventually(
         "the data quality page says so",
         lambda: [one for one in api.get("/quality/problems")["items"] if one["kind"] == "wrong_books"],
-        within=60,
+        within=120,
     )

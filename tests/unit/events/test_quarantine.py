@@ -204,13 +204,16 @@ def test_routes_of_sources(world: World, access: Access, app: FastAPI) -> None:
         "stored": 0,
         "duplicate": 0,
         "quarantined": 1,
+        "damaged": 0,
         "pending": 0,
         "balanced": True,
         "last_event_at": None,
         "made": False,
     }
     hours = api.get("/api/v1/sources/web/books", params={"from": "2026-09-21", "to": "2026-09-21"}).json()["items"]
-    assert hours == [{"hour_at": "2026-09-21T14:00:00Z", "accepted": 1, "stored": 0, "duplicate": 0, "quarantined": 1}]
+    assert hours == [
+        {"hour_at": "2026-09-21T14:00:00Z", "accepted": 1, "stored": 0, "duplicate": 0, "quarantined": 1, "damaged": 0}
+    ]
     assert api.get("/api/v1/sources/nope/books").status_code == 404
 
 

@@ -162,7 +162,7 @@ function Book({ source, open }: { source: Source; open: () => void }) {
             </span>
           </span>
         ))}
-        <span><Pill tone={source.balanced ? "good" : "bad"} dot>{t(source.balanced ? "balanced" : "unbalanced")}</Pill></span>
+        <span><Pill tone={source.balanced && !source.damaged ? "good" : "bad"} dot>{t(!source.balanced ? "unbalanced" : source.damaged ? "lost" : "balanced")}</Pill></span>
       </div>
       <div className="book-end">
         <small className="faint">{source.pending ? t("pending", { n: integer(source.pending) }) : ago(source.last_event_at)}</small>

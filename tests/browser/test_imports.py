@@ -151,7 +151,9 @@ def test_a_connection_is_changed_paused_and_read_from_the_start_and_its_secret_s
     expect(bucket).to_have_value("orders")
     bucket.fill("orders-2")
     schedule.fill("now and then")
-    page.keyboard.press("Escape")  # the suggestions
+    expect(walker.lists).to_be_visible()
+    page.keyboard.press("Escape")  # the suggestions; were they not open yet, the dialog would close
+    expect(walker.lists).to_have_count(0)
     dialog.get_by_role("button", name="保存" if zh else "Save").click()
     expect(dialog.get_by_role("alert").last).to_contain_text("执行计划不对" if zh else "The schedule is not valid")
     _picture(page, f"imports-edit-refused-{language}-{width}")

@@ -172,6 +172,7 @@ def the_report_counts_and_opens(walker: Walker, brand: Brand, receiver: Customer
         expect(drawer).not_to_be_visible()
     walker.the("report-send-sent").click()
     expect(walker.the("people-total")).to_contain_text(str(len(brand.cards())))
+    walker.still()
     rows(walker.the("people-drawer")).filter(has_text=receiver.shown).get_by_role("link").click()
     expect(walker.the("tab-timeline")).to_be_visible()
     expect(walker.page.locator("main")).to_contain_text(receiver.shown)

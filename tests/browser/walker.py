@@ -20,6 +20,11 @@ class Walker:
         self.page = page
         self.base = base
 
+    @property
+    def lists(self) -> Locator:
+        """The open lists of selects and of suggestions."""
+        return self.page.locator(".ant-select-dropdown:not(.ant-select-dropdown-hidden)")
+
     def the(self, test_id: str) -> Locator:
         return self.page.get_by_test_id(test_id)
 
@@ -43,13 +48,16 @@ class Walker:
         item.click()
         expect(item).to_be_hidden()
 
+    def still(self) -> None:
+        """Wait until what slides in has come to rest: a click on what moves may miss it."""
+        expect(self.page.locator('[class*="-motion-"]:is([class*="-enter"], [class*="-appear"])')).to_have_count(0)
+
     def choose(self, select: Locator, text: str) -> None:
         """Open a select of one choice and click what says `text`; the select says it then, and its list closes."""
         select.click()
-        choices = self.page.locator(".ant-select-dropdown:not(.ant-select-dropdown-hidden) .ant-select-item-option")
-        choices.filter(has_text=text).first.click()
+        self.lists.locator(".ant-select-item-option").filter(has_text=text).first.click()
         expect(select.locator(ROOT_OF_SELECT)).to_contain_text(text)
-        expect(choices).to_have_count(0)  # a list that is still closing would be taken for the next one
+        expect(self.lists).to_have_count(0)  # a list that is still closing would be taken for the next one
 
     def until(self, what: str, holds: Callable[[], bool], *, within: float = 120.0) -> None:
         """Read the page anew until something holds, as one who presses reload."""

@@ -86,6 +86,7 @@ class Profiles:
         self.store_names = store_names
         self.evaluate = evaluate
         self._recount = recount
+        self._sightings = stats.Sightings()
         self._vault = vault
         self._clock = clock
         self._ids = ids
@@ -95,8 +96,9 @@ class Profiles:
     def apply(self, tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> None:
         """Take in a resolved micro-batch: traits, totals, home stores and owners."""
         homes = self._take_traits(tx, batch, resolved)
-        stats.add(tx, batch, resolved.anchor_id)
-        self._recount(tx, batch)
+        stats.add(tx, batch, resolved.anchor_id, self._sightings)
+        if self._recount(tx, batch):
+            self._sightings.forget()
         homes += _implied_homes(batch, resolved)
         self.identity.set_homes(tx, homes)
 

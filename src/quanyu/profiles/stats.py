@@ -36,7 +36,33 @@ BRAND_ACTS = frozenset(
 _SEEN_STEP = 600_000_000  # a newer sighting is written when it is ten minutes newer
 
 
-def add(tx: sa.Connection, batch: pa.Table, anchor_id: I64) -> None:
+class Sightings:
+    """When identifiers were seen, as far as this process has read it lately: most clicks then ask nothing.
+
+    What is stored only grows, so an older reading is at most asked again; whoever lowers it must `forget`.
+    """
+
+    def __init__(self, size: int = 1 << 18) -> None:
+        self._size = size
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: totals are written anew."""
+        self._number, self._at = np.zeros(self._size, np.int64), np.zeros(self._size, np.int64)
+
+    def known(self, numbers: I64) -> I64:
+        """When each was seen at least; far in the past where nothing is known."""
+        place = numbers % self._size
+        found: I64 = np.where(self._number[place] == numbers, self._at[place], -_SEEN_STEP)
+        return found
+
+    def keep(self, numbers: I64, at: I64) -> None:
+        """Remember what was read; of two that have one place, one stays."""
+        place = numbers % self._size
+        self._number[place], self._at[place] = numbers, at
+
+
+def add(tx: sa.Connection, batch: pa.Table, anchor_id: I64, sightings: Sightings | None = None) -> None:
     """Add a batch to the totals of the identifiers that its events belong to."""
     name = np.array(batch.column("name").to_pylist(), object)
     at = batch.column("occurred_at").to_numpy()
@@ -65,7 +91,8 @@ def add(tx: sa.Connection, batch: pa.Table, anchor_id: I64) -> None:
     np.maximum.at(seen, place[own], at[own])
     brand_of = np.zeros(numbers.size, np.int64)
     brand_of[place] = brand
-    wanted = (orders > 0) | (total != 0) | (seen > _seen(tx, numbers) + _SEEN_STEP)
+    later = _later(tx, numbers, seen, sightings or Sightings(1))
+    wanted = (orders > 0) | (total != 0) | later
     _write(
         tx,
         [
@@ -84,6 +111,17 @@ def write_anew(tx: sa.Connection, events: pa.Table, anchors: I64, brand_id: int)
     tx.execute(sa.delete(identifier_stat).where(identifier_stat.c.identifier_id.in_(sa.select(given.c.identifier_id))))
     brand = pa.array(np.full(events.num_rows, brand_id, np.int64))
     add(tx, events.append_column("brand_id", brand), events.column("anchor_id").to_numpy())
+
+
+def _later(tx: sa.Connection, numbers: I64, seen: I64, sightings: Sightings) -> npt.NDArray[np.bool_]:
+    """Whose sighting is later, by enough, than what is stored."""
+    later = seen > sightings.known(numbers) + _SEEN_STEP
+    asked = numbers[later]
+    if asked.size:
+        stored = _seen(tx, asked)
+        sightings.keep(asked, stored)
+        later[later] = seen[later] > stored + _SEEN_STEP
+    return later
 
 
 def _seen(tx: sa.Connection, numbers: I64) -> I64:

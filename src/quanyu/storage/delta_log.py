@@ -42,7 +42,14 @@ def write_file(root: Path, day: str, rows: pa.Table) -> Action:
     data = rows.drop_columns(["day"])
     try:
         with pa.BufferedOutputStream(pa.OSFile(str(path), "wb"), _WRITE_BYTES) as file:
-            pq.write_table(data, file, compression="zstd", compression_level=1, row_group_size=_ROWS_PER_GROUP)
+            pq.write_table(
+                data,
+                file,
+                compression="zstd",
+                compression_level=1,
+                row_group_size=_ROWS_PER_GROUP,
+                store_schema=False,  # a column may be dictionary-encoded in memory; readers get plain text
+            )
         sync(path)
         sync(folder)
     except BaseException:
@@ -154,7 +161,7 @@ def _bounds(rows: pa.Table) -> dict[str, Any]:
     for name in _BOUNDED:
         if name in rows.column_names:
             column = rows.column(name)
-            ends = pc.min_max(column)
+            ends = pc.min_max(column.unique().dictionary_decode() if pa.types.is_dictionary(column.type) else column)
             found["nullCount"][name] = column.null_count
             if ends["min"].is_valid:
                 found["minValues"][name], found["maxValues"][name] = ends["min"].as_py(), ends["max"].as_py()

@@ -10,7 +10,7 @@ import shell from "@/locales/zh/shell.json";
 import { ApiError, call, setBrand, setCsrf } from "@/shared/api";
 import { SessionProvider, type Session } from "@/shared/session";
 import { Parts } from "@/shared/tabs";
-import { DrillNumber, drillAddress, ErrorState, Page } from "@/shared/ui";
+import { DrillNumber, drillAddress, ErrorState, Loaded, Page } from "@/shared/ui";
 
 const session = (permissions: string[]): Session => ({
   user: { user_id: "u1", username: "u", name: "王", role: "analyst", language: "zh" },
@@ -95,6 +95,20 @@ describe("an error", () => {
     expect(screen.getByRole("alert").textContent).toContain("req_1");
     await userEvent.click(screen.getByRole("button"));
     expect(retry).toHaveBeenCalledOnce();
+  });
+});
+
+describe("what is loaded", () => {
+  const query = { isPending: false, isError: false, error: null, refetch: vi.fn() };
+  const length = (data: string) => data.length;
+  it("waits also where nothing was asked for yet", () => {
+    show(<Loaded query={{ ...query, data: undefined as string | undefined }}>{length}</Loaded>);
+    expect(screen.getByRole("status", { name: shell.states.loading })).toBeDefined();
+  });
+  it("is shown once it is there, and stays when a later reading fails", () => {
+    show(<Loaded query={{ ...query, isError: true, data: "abc" as string | undefined }}>{length}</Loaded>);
+    expect(screen.getByText("3")).toBeDefined();
+    expect(screen.queryByRole("alert")).toBeNull();
   });
 });
 

@@ -152,8 +152,9 @@ export function Loaded<Q extends Loading & { data: unknown }>({
   rows?: number;
   children: (data: NonNullable<Q["data"]>) => ReactNode;
 }) {
-  if (query.isPending) return <Waiting rows={rows} />;
   if (query.isError && !query.data) return <ErrorState error={query.error} retry={() => void query.refetch()} />;
+  // Data, not `isPending`: what is asked for by a mutation is not pending before it was asked.
+  if (query.isPending || query.data === undefined || query.data === null) return <Waiting rows={rows} />;
   return <>{children(query.data as NonNullable<Q["data"]>)}</>;
 }
 

@@ -92,7 +92,7 @@ def init(
         str | None, typer.Option(help="管理员密码；留空则生成 · Owner's password; made if left out", show_default=False)
     ] = None,
 ) -> None:
-    """初始化：建库、品牌、管理员和第一个数据源 · Set up the stores, a brand, its owner and a first source."""
+    """初始化：建库、品牌和管理员 · Set up the stores, a brand and its owner."""
     from quanyu.cli.setup import initialise
 
     initialise(

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Input, Select } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
 import { get, say, type Label, type Page as PageOf } from "@/shared/api";
 import { ago, at, decimal } from "@/shared/format";
 import { LoadMore, useFilters, useList } from "@/shared/lists";
@@ -16,7 +17,7 @@ type Goods = Schemas["GoodsOut"];
 
 export default function GoodsPage() {
   const { t } = useTranslation("goods");
-  const { brand } = useSession();
+  const { brand, may } = useSession();
   const { filters, change, reset, active } = useFilters(["q", "category"] as const);
   const [typed, setTyped] = useState(filters.q ?? "");
   const list = useList<Goods>(["goods", brand.brand, filters], (cursor, signal) => get<PageOf<Goods>>("/stock", { ...filters, cursor }, signal));
@@ -58,7 +59,7 @@ export default function GoodsPage() {
             />
             <LoadMore list={list} />
           </Card>
-        ) : <Empty title={t(active ? "nothing" : "none")} hint={active ? undefined : t("noneHint")} />}
+        ) : <Empty title={t(active ? "nothing" : "none")} hint={active ? undefined : t("noneHint")} action={!active && may("sources.write") ? <Link to="/imports">{t("import")}</Link> : undefined} />}
       </Loaded>
     </Page>
   );

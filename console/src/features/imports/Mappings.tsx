@@ -29,7 +29,7 @@ export default function Mappings() {
             rowKey="mapping_id"
             label={t("mappings")}
             dataSource={page.items}
-            unfold={(row) => <pre className="document">{JSON.stringify(row.mapping, null, 2)}</pre>}
+            unfold={(row) => <pre className="document" tabIndex={0} role="region" aria-label={row.name}>{JSON.stringify(row.mapping, null, 2)}</pre>}
             columns={[
               { title: t("mappingName"), dataIndex: "name", render: (name: string) => <strong>{name}</strong> },
               { title: t("becomes"), dataIndex: "target", render: (target: string) => t(`targets.${target}`) },

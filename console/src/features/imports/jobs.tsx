@@ -57,7 +57,7 @@ export function JobBooks({ job }: { job: Job }) {
   return (
     <div data-testid="job-books" data-status={job.status}>
       <p><Pill tone={TONES[job.status]} dot>{t(`statuses.${job.status}`)}</Pill> {job.problem ? <span className="warn">{say(job.problem)}</span> : null}</p>
-      <Progress percent={share} status={job.status === "failed" ? "exception" : job.status === "running" ? "active" : "normal"} />
+      <Progress aria-label={job.title} percent={share} status={job.status === "failed" ? "exception" : job.status === "running" ? "active" : "normal"} />
       <Counts counts={[["rows", job.rows], ["fresh", job.fresh], ["corrected", job.corrected], ["unchanged", job.unchanged], ["bad", job.bad], ["skipped", job.skipped], ["repeated", job.repeated], ["masked", job.masked]]} />
     </div>
   );

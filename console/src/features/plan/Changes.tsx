@@ -11,7 +11,7 @@ export function Changes({ items }: { items: Change[] }) {
   const { t } = useTranslation("plan");
   if (!items.length) return <Empty title={t("noDifference")} />;
   return (
-    <ul className="plan-changes" data-testid="plan-changes">
+    <ul className="plan-changes" tabIndex={0} aria-label={t("whatChanged")} data-testid="plan-changes">
       {items.map((one) => (
         <li key={`${one.kind}/${one.path}`} className={`change-${one.kind}`}>
           <b aria-label={t(`changes.${one.kind}`)}>{SIGN[one.kind]}</b>

@@ -7,6 +7,8 @@ import { useSourceChoices } from "@/shared/sources";
 
 interface Props {
   name: string;
+  /** What the event is called; empty for one without a name of its own. */
+  label: string;
   event: PlanEvent;
   taken: string[];
   writable: boolean;
@@ -15,7 +17,7 @@ interface Props {
   remove: () => void;
 }
 
-export default function EventDrawer({ name, event, taken, writable, close, save, remove }: Props) {
+export default function EventDrawer({ name, label, event, taken, writable, close, save, remove }: Props) {
   const { t } = useTranslation("plan");
   const choices = useSourceChoices();
   const [key, setKey] = useState(name);
@@ -31,7 +33,7 @@ export default function EventDrawer({ name, event, taken, writable, close, save,
       open
       size={860}
       onClose={close}
-      title={name || t("addEvent")}
+      title={name ? (label && label !== name ? `${label} · ${name}` : name) : t("addEvent")}
       footer={
         writable ? (
           <div className="plan-foot">

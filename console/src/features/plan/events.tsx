@@ -72,6 +72,7 @@ export function PlanEvents({ plan, labels, writable, change }: Props) {
         {open !== null ? (
           <EventDrawer
             name={open}
+            label={say(labels[open])}
             event={events[open] ?? newEvent()}
             taken={Object.keys(events)}
             writable={writable}

@@ -80,7 +80,7 @@ export default function RetentionDialog({ rule, name, others, close }: Props) {
             <Checkbox data-testid="retention-sure" checked={sure} onChange={(event) => setSure(event.target.checked)}>{t("retention.sure")}</Checkbox>
           </>
         ) : (
-          <Alert type="success" showIcon title={t(keep === "forever" ? "retention.nothingEver" : "retention.nothingNow")} />
+          <Alert type="success" showIcon title={t(preview.data.before_on ? "retention.nothingNow" : "retention.nothingEver")} />
         )}
       </div>
     </Modal>

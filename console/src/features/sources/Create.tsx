@@ -27,6 +27,7 @@ export default function Create({ close }: { close: () => void }) {
                 { source: given.source, kind: given.kind, name: { zh: given.name, en: given.name } },
                 { onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))) },
               ),
+              () => undefined, // said at the fields
             )
       }
     >

@@ -72,7 +72,7 @@ export function Replays() {
           { title: t("bulk.when"), dataIndex: "made_at", render: (value: string, row) => <span>{at(value, "MM-DD HH:mm")}<small className="faint">{row.made_by}</small></span> },
           { title: t("source"), dataIndex: "source", render: (value: string | null) => (value ? named(value) : "–") },
           { title: t("status"), key: "status", render: (_, row) => <Pill tone={TONE[row.status]} dot>{t(`bulk.status.${row.status}`)}</Pill> },
-          { title: t("bulk.progress"), key: "progress", width: 170, render: (_, row) => <Progress size="small" percent={row.total ? Math.floor((100 * (row.done + row.still)) / row.total) : 100} /> },
+          { title: t("bulk.progress"), key: "progress", width: 170, render: (_, row) => <Progress size="small" aria-label={t("bulk.progress")} percent={row.total ? Math.floor((100 * (row.done + row.still)) / row.total) : 100} /> },
           ...(["stored", "duplicate", "still"] as const).map((key) => ({ title: t(`bulk.cells.${key}`), dataIndex: key, align: "right" as const, render: integer })),
           { title: "", key: "act", align: "right", render: (_, row) => (row.status === "running" && may("sources.write") ? <Button size="small" loading={actions.stop.isPending} onClick={() => actions.stop.mutate(row.replay_id, { onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))) })}>{t("bulk.stop")}</Button> : null) },
         ]}

@@ -102,7 +102,7 @@ def test_how_long_a_kind_stays_is_set_after_its_preview_and_taken_back_by_keyboa
     expect(row).to_contain_text(f"{datetime.now(SHANGHAI) + timedelta(days=1):%Y-%m-%d}")
     walker.the("retention-order_paid").press("Enter")
     page.locator("input[value=days]").press("ArrowUp")
-    expect(walker.the("retention-preview")).to_contain_text("不会马上删除")
+    expect(walker.the("retention-preview")).to_contain_text("不会删除任何事件")
     walker.the("retention-save").press("Enter")
     expect(row).to_contain_text("随默认")
 

@@ -73,11 +73,9 @@ def test_a_folder_brings_each_file_once_and_a_changed_one_again(world: World) ->
     turn(world)
     assert amounts(world) == {"A1": 1200, "A2": 500}
     jobs = world.product.imports.list_jobs(world.scope, None, 50, made.connection_id)
-    assert [(job.title, job.fresh, job.corrected) for job in reversed(jobs)] == [
-        ("one.csv", 1, 0),
-        ("one.csv", 0, 1),
-        ("two.csv", 1, 0),
-    ]
+    told = [(job.title, job.fresh, job.corrected) for job in reversed(jobs)]
+    assert told[0] == ("one.csv", 1, 0)
+    assert sorted(told[1:]) == [("one.csv", 0, 1), ("two.csv", 1, 0)], "of one moment, in any order"
     assert state_of(world, made).problem is None
 
 

@@ -59,6 +59,9 @@ def answer(events: Callable[[], Events], connection: Connection) -> None:
 class Ahead:
     """Gives micro-batches in order. For one thread.
 
+    A batch has `max_events` or a frame more; one writer's backlog comes in larger and larger batches, up to
+    `most_events`, until somebody else has an event too.
+
     `main` and `arguments` are what the helper process runs, with a connection as the last argument: importable, and
     such as can be sent to another process. Without `main` every batch is decoded here.
     """
@@ -70,10 +73,12 @@ class Ahead:
         arguments: tuple[Any, ...] = (),
         *,
         max_events: int = 20_000,
+        most_events: int = 160_000,
     ) -> None:
         self._events = events
         self._main = main
         self._arguments = arguments
+        self._least_events, self._most_events = max_events, most_events
         self._max_events = max_events
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
@@ -88,7 +93,11 @@ class Ahead:
         batch = self._answered(after)
         if batch is None:
             batch = read_batch(self._events, after, self._max_events)
-        if batch is not None and sum(batch.accepted.values()) >= self._max_events:
+        full = batch is not None and sum(batch.accepted.values()) >= self._max_events
+        # One writer's backlog, with nobody else waiting: larger batches touch fewer pages of the state per event.
+        alone = batch is not None and len(batch.ended) == 1
+        self._max_events = min(2 * self._max_events, self._most_events) if full and alone else self._least_events
+        if batch is not None and full:
             self._ask({**after, **batch.ended})
         return batch
 

@@ -65,7 +65,7 @@ def books(product: Product) -> tuple[int, int, int]:
 
 
 def test_a_helper_that_decodes_ahead_and_is_killed_changes_no_number(product: Product) -> None:
-    ahead = Ahead(product.events, decode_ahead, (product.settings,), max_events=2 * _SIZE)
+    ahead = Ahead(product.events, decode_ahead, (product.settings,), max_events=2 * _SIZE, most_events=2 * _SIZE)
     batches = pipeline(product)
     batches._ahead = ahead
     fill(product, 0, 20)
@@ -92,7 +92,7 @@ def test_a_helper_that_decodes_ahead_and_is_killed_changes_no_number(product: Pr
 
 def test_what_was_decoded_for_another_place_is_thrown_away(product: Product) -> None:
     fill(product, 0, 6)
-    ahead = Ahead(product.events, decode_ahead, (product.settings,), max_events=2 * _SIZE)
+    ahead = Ahead(product.events, decode_ahead, (product.settings,), max_events=2 * _SIZE, most_events=2 * _SIZE)
     first = ahead.take()
     until_ready(ahead)
     # The books have not moved: nothing was committed, so the same batch is due again, whatever was asked for.
@@ -104,3 +104,28 @@ def test_what_was_decoded_for_another_place_is_thrown_away(product: Product) -> 
     assert first.table.equals(again.table)
     assert first.table.equals(third.table)
     assert ahead.from_ahead == 0
+
+
+def test_one_writers_backlog_comes_in_larger_batches_until_somebody_else_has_an_event(product: Product) -> None:
+    ahead = Ahead(product.events, max_events=_SIZE, most_events=4 * _SIZE)
+    batches = pipeline(product)
+    batches._ahead = ahead
+    sizes = []
+
+    def step() -> None:
+        before = batches.taken
+        assert batches.step()
+        sizes.append(batches.taken - before)
+
+    fill(product, 0, 12)
+    for _ in range(4):
+        step()
+    assert sizes == [_SIZE, 2 * _SIZE, 4 * _SIZE, 4 * _SIZE]
+
+    other = compose(product.settings)  # as another server would
+    fill(product, 100, 6)
+    fill(other, 200, 1)
+    other.close()
+    for _ in range(3):
+        step()
+    assert sizes[4:] == [4 * _SIZE, _SIZE, 2 * _SIZE]

@@ -25,7 +25,7 @@ _CONNECTIONS = 32
 _SINGLE_CONNECTIONS = 64
 _BATCH = 100
 # scale -> rounds, batches per connection and round, single requests per connection and round, steady events/s, seconds
-_SCALES = {"small": (3, 30, 100, 30_000, 12), "full": (5, 150, 1000, 30_000, 600)}
+_SCALES = {"small": (3, 30, 100, 30_000, 12), "full": (5, 150, 1000, 31_000, 600)}
 
 
 def _load(port: int, key: str, batches: int, size: int, seed: int, rate: int = 0) -> dict[str, Any]:

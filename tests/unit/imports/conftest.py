@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.fs
 import pytest
+from moto.server import ThreadedMotoServer
 
 from quanyu.access.contracts import PERMISSIONS, Caller, Scope
 from quanyu.app import Product, compose, pipeline
@@ -80,6 +82,26 @@ def world(installed_url: str, tmp_path: Path, clock: ManualClock) -> Iterator[Wo
     made = make(tmp_path / "data", installed_url, clock)
     yield made
     made.product.close()
+
+
+@pytest.fixture(scope="module")
+def storage_server() -> Iterator[str]:
+    """A real S3 server on a port of this machine."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def bucket(endpoint: str, name: str) -> pyarrow.fs.S3FileSystem:
+    """A new bucket, through a client that is not ours."""
+    storage = pyarrow.fs.S3FileSystem(
+        access_key="key", secret_key="secret", endpoint_override=endpoint.removeprefix("http://"), scheme="http",
+        region="us-east-1", allow_bucket_creation=True,
+    )  # fmt: skip
+    storage.create_dir(name)
+    return storage
 
 
 async def chunks(data: bytes, size: int) -> AsyncIterator[bytes]:

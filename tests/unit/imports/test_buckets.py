@@ -22,12 +22,12 @@ from botocore.credentials import Credentials
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
 
 from quanyu.plugins.connectors.s3.place import S3, S3Config
 from quanyu.plugins.connectors.s3.signing import Signature, _canonical
 from quanyu.sdk.place import PlaceFailed, Surroundings
+from tests.unit.imports.conftest import bucket
 
 NAME = "storage.invalid"  # no resolver knows it: whoever looks it up again gets nowhere
 PUBLIC, PRIVATE = "127.0.0.2", "127.0.0.1"
@@ -39,34 +39,21 @@ def s3(endpoint: str, around: Surroundings, **more: object) -> S3:
 
 
 # ------------------------------------------------------------------------------------------------------- a real server
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    served = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    served.start()
-    host, port = served.get_host_and_port()
-    yield f"http://{host}:{port}"
-    served.stop()
-
-
 def filled(server: str, name: str, objects: dict[str, bytes]) -> pyarrow.fs.S3FileSystem:
     """Another client, and a bucket with objects."""
-    other = pyarrow.fs.S3FileSystem(
-        access_key="key", secret_key="secret", endpoint_override=server.removeprefix("http://"), scheme="http",
-        region="us-east-1", allow_bucket_creation=True,
-    )  # fmt: skip
-    other.create_dir(name)
+    other = bucket(server, name)
     for key, data in objects.items():
         with other.open_output_stream(f"{name}/{key}") as out:
             out.write(data)
     return other
 
 
-def test_objects_are_listed_and_read_as_another_client_does(server: str) -> None:
+def test_objects_are_listed_and_read_as_another_client_does(storage_server: str) -> None:
     keys = ["daily/1.csv", "daily/中文 名+1%20&=?#.csv", "daily/deep/2.csv", "daily.csv", "other/3.csv"]
     data = {key: f"{key}\n".encode() * 10 for key in keys}
-    other = filled(server, "named", data)
+    other = filled(storage_server, "named", data)
     other.create_dir("named/daily/empty")
-    place = s3(server, Surroundings(allow_private=True), bucket="named", prefix="daily")
+    place = s3(storage_server, Surroundings(allow_private=True), bucket="named", prefix="daily")
     wanted = [
         (item.path, item.size, f"{item.size}:{item.mtime_ns}")
         for item in other.get_file_info(pyarrow.fs.FileSelector("named/daily", recursive=True))
@@ -78,10 +65,10 @@ def test_objects_are_listed_and_read_as_another_client_does(server: str) -> None
     assert {item.path: place.read(item.path) for item in found} == {f"named/{key}": data[key] for key in keys[:3]}
 
 
-def test_a_key_with_parts_of_dots_is_read_as_it_is_called(server: str) -> None:
-    filled(server, "dotted", {"here/1.csv": b"another"})
-    assert httpx.put(f"{server}/dotted/here/%2E%2E/here/%2E/1.csv", content=b"this").status_code == 200
-    place = s3(server, Surroundings(allow_private=True), bucket="dotted")
+def test_a_key_with_parts_of_dots_is_read_as_it_is_called(storage_server: str) -> None:
+    filled(storage_server, "dotted", {"here/1.csv": b"another"})
+    assert httpx.put(f"{storage_server}/dotted/here/%2E%2E/here/%2E/1.csv", content=b"this").status_code == 200
+    place = s3(storage_server, Surroundings(allow_private=True), bucket="dotted")
     assert {item.path: place.read(item.path) for item in place.files()} == {
         "dotted/here/1.csv": b"another",
         "dotted/here/../here/./1.csv": b"this",
@@ -91,25 +78,25 @@ def test_a_key_with_parts_of_dots_is_read_as_it_is_called(server: str) -> None:
     assert _canonical(request).split("\n")[1] == "/dotted/here/./1.csv"
 
 
-def test_a_list_of_many_pages_is_read_to_its_end(server: str) -> None:
-    filled(server, "many", {f"{number:04}.csv": b"x" for number in range(1, 1003)})
-    found = list(s3(server, Surroundings(allow_private=True), bucket="many", pattern="*2.csv").files())
+def test_a_list_of_many_pages_is_read_to_its_end(storage_server: str) -> None:
+    filled(storage_server, "many", {f"{number:04}.csv": b"x" for number in range(1, 1003)})
+    found = list(s3(storage_server, Surroundings(allow_private=True), bucket="many", pattern="*2.csv").files())
     assert [item.path for item in found] == [f"many/{number:04}.csv" for number in range(2, 1003, 10)]
 
 
-def test_what_is_not_there_is_said_in_words(server: str) -> None:
+def test_what_is_not_there_is_said_in_words(storage_server: str) -> None:
     around = Surroundings(allow_private=True)
-    filled(server, "sparse", {"here/1.csv": b"x"})
+    filled(storage_server, "sparse", {"here/1.csv": b"x"})
     for place, why in (
-        (s3(server, around, bucket="absent"), "HTTP 404 NoSuchBucket"),
-        (s3(server, around, bucket="sparse", prefix="there"), "nothing lies below there/"),
+        (s3(storage_server, around, bucket="absent"), "HTTP 404 NoSuchBucket"),
+        (s3(storage_server, around, bucket="sparse", prefix="there"), "nothing lies below there/"),
         (s3("http://here:there", around), "http://here:there"),
         (s3("http://127.0.0.1:1", around), "ConnectError"),
     ):
         with pytest.raises(PlaceFailed, match=f"storage_unreachable: .*{why}"):
             list(place.files())
     with pytest.raises(PlaceFailed, match="HTTP 404 NoSuchKey"):
-        s3(server, around, bucket="sparse").read("sparse/here/2.csv")
+        s3(storage_server, around, bucket="sparse").read("sparse/here/2.csv")
 
 
 # ------------------------------------------------------------------------------------------------------------ signing

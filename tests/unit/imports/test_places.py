@@ -6,22 +6,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow.fs
 import pytest
 import sqlalchemy as sa
-from moto.server import ThreadedMotoServer
 from starlette.testclient import TestClient
 
 from quanyu.app import web
 from quanyu.imports.connections import Connection, next_time
 from quanyu.kernel.errors import Invalid, NotFound
 from quanyu.sdk.config import MASK
-from tests.unit.imports.conftest import World
+from tests.unit.imports.conftest import World, bucket
 from tests.unit.imports.test_importing import HEADER, ORDERS
 
 LINE = "A{n},2026-02-01 10:00:00,M{n},,S1,1,{amount},D1\n"
@@ -96,32 +93,13 @@ def test_a_folder_outside_of_the_allowed_ones_is_refused_in_words(world: World, 
     assert world.events() == []
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """A real S3 server on a port of this machine."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-def bucket(endpoint: str, name: str) -> pyarrow.fs.S3FileSystem:
-    storage = pyarrow.fs.S3FileSystem(
-        access_key="key", secret_key="secret", endpoint_override=endpoint.removeprefix("http://"), scheme="http",
-        region="us-east-1", allow_bucket_creation=True,
-    )  # fmt: skip
-    storage.create_dir(name)
-    return storage
-
-
-def test_a_bucket_brings_each_object_once(world: World, s3: str, request: pytest.FixtureRequest) -> None:
+def test_a_bucket_brings_each_object_once(world: World, storage_server: str, request: pytest.FixtureRequest) -> None:
     name = "orders-" + hashlib.sha256(request.node.name.encode()).hexdigest()[:8]
-    storage = bucket(s3, name)
+    storage = bucket(storage_server, name)
     with storage.open_output_stream(f"{name}/daily/1.csv") as out:
         out.write((HEADER + LINE.format(n=1, amount="10.00")).encode())
     config = {
-        "endpoint": s3,
+        "endpoint": storage_server,
         "bucket": name,
         "prefix": "daily",
         "pattern": "*.csv",
@@ -148,9 +126,9 @@ def test_a_bucket_brings_each_object_once(world: World, s3: str, request: pytest
     assert failed.failures == 1
 
 
-def test_private_storage_is_refused_unless_a_setting_allows_it(world: World, s3: str) -> None:
+def test_private_storage_is_refused_unless_a_setting_allows_it(world: World, storage_server: str) -> None:
     world.product.settings.values["allow_private_urls"] = False  # type: ignore[index]
-    made = connect(world, "s3", {"endpoint": s3, "bucket": "b", "secret_key": "x"})
+    made = connect(world, "s3", {"endpoint": storage_server, "bucket": "b", "secret_key": "x"})
     turn(world)
     problem = state_of(world, made).problem
     assert problem is not None

@@ -25,16 +25,16 @@ from quanyu.worker.pipeline import EVENTS, Pipeline
 _LEASE = timedelta(seconds=15)
 
 
-def pipeline(product: Product, *, helped: bool = False) -> Pipeline:
+def pipeline(product: Product, *, helped: bool = False, turn: Lease | None = None) -> Pipeline:
     """The micro-batch of a product, with every context that lives on events taking part.
 
-    `helped` lets a process of its own decode ahead once there is a backlog; it ends with this process.
+    `helped` lets a process of its own decode ahead once there is a backlog; it ends with this process. `turn` is what
+    others use to keep micro-batches waiting.
     """
 
     def receipts(tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> object:  # noqa: ARG001
         return product.messaging.receipts(tx, batch)
 
-    stocking = Stocking(product.engine, product.events.without_replaced)
     # A second core decodes while this one resolves; on a single core there is nothing to win.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     ahead = Ahead(product.events, decode_ahead, (product.settings,)) if helped and cores > 1 else None
@@ -44,9 +44,22 @@ def pipeline(product: Product, *, helped: bool = False) -> Pipeline:
         product.clock,
         product.events,
         product.identity,
-        [product.consent.apply, product.profiles.apply, stocking, receipts, product.journeys.on_events],
-        Lease(product.state, product.clock, "micro_batch", _holder(product), _LEASE),
+        [product.consent.apply, product.profiles.apply, stocking(product), receipts, product.journeys.on_events],
+        turn or micro_batch_turn(product),
         ahead=ahead,
+    )
+
+
+def micro_batch_turn(product: Product) -> Lease:
+    """The right to run micro-batches, for this process."""
+    return Lease(product.state, product.clock, "micro_batch", _holder(product), _LEASE)
+
+
+def stocking(product: Product) -> Stocking:
+    """What keeps the stock of a product's brands."""
+    brands, counting = product.access.brands, product.events.without_replaced
+    return Stocking(
+        product.state, product.engine, product.clock, counting, lambda: [brand.key for brand in brands.list()]
     )
 
 
@@ -57,7 +70,8 @@ def _holder(product: Product) -> str:
 
 def lanes(product: Product) -> list[Lane]:
     """Every lane of a worker process."""
-    batches = pipeline(product, helped=True)
+    turn = micro_batch_turn(product)
+    batches, stock = pipeline(product, helped=True, turn=turn), stocking(product)
     product.vault.prepare(0, ("log",))
 
     retiring = Retiring(product.state, product.history, product.clock, product.access.brands.by_id)
@@ -81,6 +95,7 @@ def lanes(product: Product) -> list[Lane]:
         Lane("batches", batches.step, 0.02, batches.release),
         Lane("history", batches.deliver, float(product.settings.history_flush_seconds)),
         Lane("books", product.reconciliation.step, 10.0),
+        Lane("stock", lambda: stock.recount(turn.confirm), 5.0),
         Lane("quality", product.quality.step, 10.0),
         Lane("replays", product.events.replays.step, 0.1),
         Lane("journeys", lambda: bool(product.journeys.advance()), 0.05),

@@ -13,8 +13,10 @@ from quanyu.commerce import catalog, shelves
 from quanyu.commerce.bought import Bought
 from quanyu.commerce.contracts import Category, Goods, Product, Shelf, Store
 from quanyu.commerce.options import CategoryOptions, ProductOptions, StoreOptions
+from quanyu.commerce.tables import stock_count
 from quanyu.kernel.clock import Clock
 from quanyu.kernel.label import Label
+from quanyu.storage.bulk import upsert
 from quanyu.storage.engine import Dimension
 from quanyu.storage.state import State
 
@@ -82,6 +84,10 @@ class Commerce:
         """The current stock of one product by store, those of the scope."""
         with self._state.read() as tx:
             return shelves.list_shelves(tx, scope, sku)
+
+    def ask_stock_recount(self, tx: sa.Connection, scope: Scope) -> None:
+        """Let the worker count the brand's stock anew from history at its next turn."""
+        upsert(tx, stock_count, [{"brand": scope.brand, "counted_at": None}], ["brand"], ["counted_at"])
 
     def products(self, scope: Scope, skus: Collection[str]) -> Mapping[str, Product]:
         """Those of the skus that the catalogue has."""

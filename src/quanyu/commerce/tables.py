@@ -64,3 +64,11 @@ stock = sa.Table(
     sa.Column("event_id", sa.Text, nullable=False),  # the report
     sa.Index("ix_stock_report", "source", "event_id"),
 )
+
+# When the stock of a brand was last counted anew from history; null where somebody asked for it since.
+stock_count = sa.Table(
+    "stock_count",
+    metadata,
+    sa.Column("brand", sa.Text, primary_key=True),
+    sa.Column("counted_at", Instant, nullable=True),
+)

@@ -1,16 +1,28 @@
-"""Current stock: the latest report of each product in each store, whatever came when, corrected or not."""
+"""Current stock: the latest report of each product in each store, whatever came when, corrected or not.
+
+What is kept batch by batch, what a count from history finds, and an obvious oracle are the same.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from quanyu.access.contracts import Scope
+from quanyu.app.working import lanes, stocking
+from quanyu.commerce.stocking import Stocking
+from quanyu.commerce.tables import stock, stock_count
 from quanyu.events.contracts import NativeEvent, NativeItem
+from quanyu.events.retiring import Retiring
 from quanyu.imports.suggesting import ready
 from quanyu.kernel.clock import ManualClock
 from quanyu.kernel.label import same
@@ -60,19 +72,46 @@ def sources(world: World, *names: str) -> list[str]:
     return list(names)
 
 
-def shelves(world: World, scope: object = None) -> dict[tuple[str, str | None], tuple[float, datetime]]:
+Shelves = dict[tuple[str, str | None], tuple[float, datetime]]
+
+
+def shelves(world: World, scope: Scope | None = None, *, q: str = "") -> Shelves:
+    """What the door shows, by product and store."""
     door, found = world.product.commerce, {}
-    for goods in door.list_goods(scope or world.scope):  # type: ignore[arg-type]
-        for shelf in door.list_shelves(scope or world.scope, goods.sku):  # type: ignore[arg-type]
+    for goods in door.list_goods(scope or world.scope, q=q, limit=1000):
+        for shelf in door.list_shelves(scope or world.scope, goods.sku):
             found[goods.sku, shelf.store_id] = (shelf.quantity, shelf.reported_at)
     return found
 
 
-def expected(said: list[tuple[str, Report]]) -> dict[tuple[str, str | None], tuple[float, datetime]]:
+def lose(world: World) -> None:
+    """As if the table of stock had only come with the newest version."""
+    with world.product.state.write() as tx:
+        tx.execute(sa.delete(stock))
+        tx.execute(sa.delete(stock_count))
+
+
+def ask(world: World) -> None:
+    with world.product.state.write() as tx:
+        world.product.commerce.ask_stock_recount(tx, world.scope)
+
+
+def mine(_tx: sa.Connection) -> bool:
+    """A turn that nobody else wants."""
+    return True
+
+
+def take_in(world: World) -> None:
+    """Let the worker take everything in; history has yet to get it."""
+    while world.batches.step():
+        pass
+
+
+def expected(said: list[tuple[str, Report]]) -> Shelves:
     """The oracle: go through the reports that nobody corrects from the oldest to the newest."""
     corrected = {(source, one.replaces) for source, one in said}
     counting = [(one.at, source, one.report, one) for source, one in said if (source, one.report) not in corrected]
-    found: dict[tuple[str, str | None], tuple[float, datetime]] = {}
+    found: Shelves = {}
     for at, _, _, one in sorted(counting, key=lambda each: each[:3]):
         if one.name != "stock_reported":
             continue
@@ -84,20 +123,20 @@ def expected(said: list[tuple[str, Report]]) -> dict[tuple[str, str | None], tup
     return found
 
 
-def invented(chance: random.Random, source: str) -> list[tuple[str, Report]]:
+def invented(chance: random.Random, source: str, skus: list[str]) -> list[tuple[str, Report]]:
     """Reports on few products in few stores at few moments, some corrected, some of those again."""
     said: list[Report] = []
-    for number in range(chance.randint(5, 25)):
+    for number in range(chance.randint(1, 12)):
         lines = tuple(
-            (chance.choice(SKUS), chance.choice([0.0, 1.0, 2.5, 7.0, None])) for _ in range(chance.randint(1, 3))
+            (chance.choice(skus), chance.choice([0.0, 1.0, 2.5, 7.0, None])) for _ in range(chance.randint(1, 3))
         )
         said.append(Report(f"r{number}", START + timedelta(hours=chance.randint(0, 4)), chance.choice(STORES), lines))
-    for number in range(chance.randint(0, 10)):
+    for number in range(chance.randint(0, 8)):
         corrected = {one.replaces for one in said}
         one = chance.choice([each for each in said if each.report not in corrected])
         change: dict[str, object] = chance.choice(
             [
-                {"lines": ((chance.choice(SKUS), 9.0),)},
+                {"lines": ((chance.choice(skus), 9.0),)},
                 {"lines": tuple((sku, 4.0) for sku, _ in one.lines)},
                 {"at": one.at + timedelta(hours=chance.randint(-2, 2))},
                 {"store": chance.choice(STORES)},
@@ -108,23 +147,123 @@ def invented(chance: random.Random, source: str) -> list[tuple[str, Report]]:
     return [(source, one) for one in said]
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_shuffled_late_and_corrected_reports_equal_the_latest(world: World, seed: int) -> None:
-    chance = random.Random(seed)
-    said = [one for source in sources(world, "acme.erp", "acme.till") for one in invented(chance, source)]
+def beside(world: World, happens: Callable[[], None]) -> Stocking:
+    """A count during which something happens: after it read history, before it writes."""
+    engine = world.product.engine
+
+    class Slow:
+        def events(self) -> object:
+            return engine.events()
+
+        def run(self, expression: object) -> pa.Table:
+            found = engine.run(expression)
+            todo, self.todo = self.todo, lambda: None
+            todo()
+            return found
+
+        todo = staticmethod(happens)
+
+    product = world.product
+    counting = product.events.without_replaced
+    return Stocking(product.state, Slow(), product.clock, counting, lambda: [world.scope.brand])  # type: ignore[arg-type]
+
+
+@given(chance=st.randoms(use_true_random=False))
+@settings(max_examples=10)
+def test_late_shuffled_and_corrected_reports_equal_the_latest_and_a_count_from_history(
+    world: World, chance: random.Random
+) -> None:
+    # One installation for all examples: each has its own sources and products.
+    made = f"x{len(world.product.events.list_sources(world.scope)):03}"
+    names = sources(world, f"acme.erp-{made}", f"acme.till-{made}")
+    said = [one for source in names for one in invented(chance, source, [f"{made}-{sku}" for sku in SKUS])]
     chance.shuffle(said)
     rest = list(said)
-    while rest:
-        size = chance.randint(1, 12)
+
+    def come(size: int) -> None:
+        nonlocal rest
         part, rest = rest[:size], rest[size:]
-        for source in ("acme.erp", "acme.till"):
+        for source in names:
             world.product.events.record_now(source, [one.event() for of, one in part if of == source])
+        take_in(world)
+
+    def now() -> Shelves:
+        return shelves(world, q=made)
+
+    while rest:
+        come(chance.randint(1, 8))
+        if chance.random() < 0.5:  # else what is corrected still waits for history
+            world.batches.drain()
+        assert now() == expected(said[: len(said) - len(rest)])
         if chance.random() < 0.5:
-            world.batches.drain()  # into history
-        else:
-            while world.batches.step():  # what is corrected may still wait for history
-                pass
-        assert shelves(world) == expected(said[: len(said) - len(rest)])
+            lose(world)
+            assert now() == {}
+            meanwhile = beside(world, lambda: come(chance.randint(0, 4)))
+            assert meanwhile.recount(mine)
+            assert now() == expected(said[: len(said) - len(rest)])
+    world.batches.drain()
+    before = shelves(world)
+    lose(world)
+    assert stocking(world.product).recount(mine)
+    assert shelves(world) == before
+    ask(world)
+    assert stocking(world.product).recount(mine)
+    assert shelves(world) == before
+
+
+def test_the_worker_counts_what_was_stored_before_there_was_a_table_of_stock_once(world: World) -> None:
+    (source,) = sources(world, "acme.erp")
+    reports = [Report("old", START, "D1", (("S1", 3.0),)), Report("cut", START, "D2", (("S1", 5.0),))]
+    reports.append(Report("new", START, "D2", (("S1", 1.0),), replaces="cut"))
+    world.product.events.record_now(source, [one.event() for one in reports])
+    world.batches.drain()
+    lose(world)
+    world.batches.release()
+    work = {lane.name: lane for lane in lanes(world.product)}
+    work["stock"].run()  # before it is this worker's turn
+    assert shelves(world) == {}
+    assert work["batches"].run() is False
+    assert work["stock"].run() is True
+    assert shelves(world) == {("S1", "D1"): (3.0, START), ("S1", "D2"): (1.0, START)}
+    assert work["stock"].run() is False
+    work["batches"].end()
+
+
+def test_a_count_gives_way_to_another_workers_turn(world: World) -> None:
+    (source,) = sources(world, "acme.erp")
+    world.product.events.record_now(source, [Report("r", START, "D1", (("S1", 3.0),)).event()])
+    world.batches.drain()
+    lose(world)
+    told = [True, False]  # the turn passes to somebody else while history is read
+    assert not stocking(world.product).recount(lambda _: told.pop(0))
+    assert told == []
+    assert shelves(world) == {}
+    assert stocking(world.product).recount(mine)
+    assert shelves(world) == {("S1", "D1"): (3.0, START)}
+
+
+def test_a_count_keeps_what_retention_took_out_of_history(world: World) -> None:
+    (source,) = sources(world, "acme.erp")
+    product, clock = world.product, world.clock
+    now = clock.now()
+    reports = [
+        Report("old", now - timedelta(days=400), "D1", (("S1", 3.0),)),
+        Report("new", now, "D2", (("S1", 5.0),)),
+    ]
+    product.events.record_now(source, [one.event() for one in reports])
+    world.batches.drain()
+    before = shelves(world)
+    with product.state.write() as tx:
+        product.retention.set(tx, world.scope, "stock_reported", "days", 30, "u1")
+    clock.advance(timedelta(days=2))
+    retiring = Retiring(product.state, product.history, clock, product.access.brands.by_id)
+    while retiring.step():
+        pass
+    assert [row["event_id"] for row in world.events()] == ["new"]
+    ask(world)
+    assert stocking(product).recount(mine)
+    assert shelves(world) == before
+    assert len(before) == 2
 
 
 def test_an_erp_export_is_the_stock_of_its_products_and_a_corrected_one_replaces_it(world: World) -> None:

@@ -223,7 +223,14 @@ class Events:
             return recorded.waiting(tx)
 
     def pump(self, limit: int = 1000) -> int:
-        """Move what transactions recorded into the log; the number of events. For the worker, before it reads."""
+        """Move what transactions recorded into the log; the number of events. For the worker, before it reads.
+
+        Damage that the last reading met with no frame to come with goes into the books here.
+        """
+        if self._stepped_over:
+            batch = self.decode(())
+            with self._state.write() as tx:
+                self.commit_books(tx, batch)
         return recorded.pump(self._state, self._vault, self.log, limit)
 
     # ------------------------------------------------------------------------------------------- the micro-batch
@@ -249,7 +256,10 @@ class Events:
         table = batch.table
         keys = keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist())
         damaged, self._stepped_over = self._stepped_over, ()
-        return replace(batch, keys=keys, damaged=damaged)
+        ended = {**batch.ended}
+        for one in damaged:  # all that lies between the last frame and them was stepped over, too
+            ended[one.writer] = max(one.end, ended.get(one.writer, START))
+        return replace(batch, keys=keys, damaged=damaged, ended=ended)
 
     @property
     def keys(self) -> KeyIndex:

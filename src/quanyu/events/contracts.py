@@ -185,6 +185,11 @@ class Damage:
     torn: bool
     header: FrameHeader | None
 
+    @property
+    def end(self) -> Position:
+        """Where it ends."""
+        return Position(self.begin.segment, self.begin.offset + self.bytes)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

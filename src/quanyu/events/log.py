@@ -26,7 +26,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from quanyu.events import errors
 from quanyu.events.contracts import FrameHeader, Position
 from quanyu.events.disk import Disk, lock
-from quanyu.events.frames import MAGIC, FrameCodec, good_length
+from quanyu.events.frames import MAGIC, FrameCodec
+from quanyu.events.rot import ends
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +95,10 @@ class LogWriter:
         root.mkdir(parents=True, exist_ok=True)
         self.name, self._lock_handle = _claim(root, prefix)
         self.folder = root / self.name
-        self._number = self._mend_tail()
+        self._number = 0
         self._handle: int | None = None
         self._size = 0
+        self._mend_tail()
         self._free_checked = 0.0
         self._free: int | None = None
         self._waiting: deque[Waiting] = deque()
@@ -279,21 +281,25 @@ class LogWriter:
         if self._free < self._reserve_bytes:
             raise errors.log_full(self._free, self._reserve_bytes)
 
-    def _mend_tail(self) -> int:
-        """Cut the last segment after its last good frame; its number. New frames go to the next one."""
+    def _mend_tail(self) -> None:
+        """Cut the torn end off the newest segment. New frames go to the next one.
+
+        Frames that are all there and have rotted stay: with a segment behind them the reader reports them.
+        """
         found = segments(self.folder)
         if not found:
-            return 0
-        path = segment_path(self.folder, found[-1])
+            return
+        self._number = found[-1]
+        path = segment_path(self.folder, self._number)
         data = path.read_bytes()
-        good = good_length(data)
-        if good < len(data):
-            log.warning(
-                "event_log_tail_cut",
-                extra={"writer": self.name, "segment": found[-1], "bytes": len(data) - good},
-            )
-            self._disk.truncate(path, good)
-        return found[-1]
+        whole, end = ends(data)
+        place = {"writer": self.name, "segment": self._number}
+        if end < len(data):
+            log.warning("event_log_tail_cut", extra={**place, "bytes": len(data) - end})
+            self._disk.truncate(path, end)
+        if whole < end:
+            log.error("event_log_tail_rotten", extra={**place, "offset": whole, "bytes": end - whole})
+            self._begin_segment()
 
 
 def _claim(root: Path, prefix: str) -> tuple[str, int]:

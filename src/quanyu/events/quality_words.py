@@ -55,10 +55,12 @@ _TEXTS: dict[str, tuple[Label, Label]] = {  # what is wrong, and what to do
             "on, {bytes} bytes in all; {lost}",
         ),
         Label(
-            "这些事件已回答接收成功，但在入库之前磁盘上的内容变了，无法还原。请先检查磁盘和内存（SMART、系统日志），"
-            "换掉有问题的硬件，再请发送方补发这段时间的数据：补发不会重复计数。告警三十天后自动结束，账上一直保留。",
-            "They were acknowledged, and their bytes changed on the disk before they were stored; they cannot be "
-            "restored. Check disk and memory (SMART, the system's log), replace what is faulty, then have that time "
+            "这些事件在入库之前磁盘上的内容变了，无法还原。它们多半已回答接收成功；文件末尾的几帧若是断电时正在写入的，"
+            "也可能从未回答过。请先检查磁盘和内存（SMART、系统日志），换掉有问题的硬件，再请发送方补发这段时间的数据："
+            "补发不会重复计数。告警三十天后自动结束，账上一直保留。",
+            "Their bytes changed on the disk before they were stored; they cannot be restored. Most likely they were "
+            "acknowledged; frames at the end of a file, if the power failed while they were written, may never have "
+            "been. Check disk and memory (SMART, the system's log), replace what is faulty, then have that time "
             "sent again: nothing is counted twice. The alarm ends after thirty days; the books keep it.",
         ),
     ),

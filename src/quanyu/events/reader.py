@@ -12,7 +12,7 @@ import os
 import struct
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from quanyu.events import errors
 from quanyu.events.contracts import START, Backlog, Damage, Frame, FrameHeader, Position
-from quanyu.events.frames import MAGIC, PREFIX_BYTES, FrameCodec, FrameDamaged, bodies, body_at, length_at
+from quanyu.events.frames import MAGIC, PREFIX_BYTES, FrameCodec, FrameDamaged, bodies, length_at
 from quanyu.events.log import segment_path, segments
+from quanyu.events.rot import next_whole, pieces
 
 log = logging.getLogger(__name__)
 
@@ -115,13 +116,15 @@ class LogReader:
                 # Bytes that rotted, with a good frame behind them, are stepped over and reported. Without one they
                 # are being written, or else, in a segment that is followed by another, they are the rest of one
                 # that was cut off: its writer leaves none when it goes on.
-                behind = None if length is None else _next_whole_frame(path, offset + length)
+                rest = _rest(path, offset) if data else b""
+                behind = next_whole(rest, 0)
                 if behind is None:
-                    if final and data:
-                        self._report(writer, path, Position(number, offset), None)
+                    if final and rest:
+                        self._report(writer, Position(number, offset), rest, followed=False)
                     break
-                self._report(writer, path, Position(number, offset), behind)
-                offset = behind
+                if behind:  # else it was written just now
+                    self._report(writer, Position(number, offset), rest[:behind], followed=True)
+                offset += behind
         return frames
 
     def backlog(self, after: Mapping[str, Position]) -> Backlog:
@@ -166,11 +169,15 @@ class LogReader:
                     gone += 1
         return gone
 
-    def _report(self, writer: str, path: Path, at: Position, behind: int | None) -> None:
-        why = "torn" if behind is None else "checksum"
-        for begin, length, torn, header in _pieces(path, at.offset, behind, self._codec):
-            place = Position(at.segment, begin)
+    def _report(self, writer: str, at: Position, data: bytes, *, followed: bool) -> None:
+        """Note the damaged frames that `data` was, `followed` by a whole one or by the file's end."""
+        why = "torn"
+        for begin, length, torn in pieces(data, followed=followed):
+            place = Position(at.segment, at.offset + begin)
+            header = _header(data[begin : begin + _HEADER_BYTES], self._codec)
             self.stepped_over[writer, place] = Damage(writer, place, length, torn, header)
+            if not torn:
+                why = "checksum"
         if (writer, at) in self._reported:
             return
         self._reported.add((writer, at))
@@ -235,13 +242,12 @@ def _slice(path: Path, offset: int, size: int) -> bytes:
         os.close(handle)
 
 
-def _next_whole_frame(path: Path, offset: int) -> int | None:
-    """Where the first whole frame begins, walking from a place where one should."""
-    while (length := length_at(_slice(path, offset, PREFIX_BYTES), 0)) is not None:
-        if body_at(_slice(path, offset, length), 0) is not None:
-            return offset
-        offset += length
-    return None
+def _rest(path: Path, offset: int) -> bytes:
+    """The file from `offset` to its end; nothing when it is gone."""
+    try:
+        return _slice(path, offset, path.stat().st_size - offset)
+    except FileNotFoundError:
+        return b""
 
 
 def _header(data: bytes, codec: FrameCodec) -> FrameHeader | None:
@@ -250,17 +256,3 @@ def _header(data: bytes, codec: FrameCodec) -> FrameHeader | None:
         return codec.header(data[PREFIX_BYTES:])
     except (ValueError, struct.error, msgspec.MsgspecError):
         return None
-
-
-def _pieces(
-    path: Path, offset: int, behind: int | None, codec: FrameCodec
-) -> Iterator[tuple[int, int, bool, FrameHeader | None]]:
-    """The damaged frames up to `behind`, or to the file's end: begin, bytes, whether torn, what the header says."""
-    end = path.stat().st_size if behind is None else behind
-    while offset < end:
-        data = _slice(path, offset, _HEADER_BYTES)
-        length = length_at(data, 0)
-        torn = length is None or offset + length > end
-        size = end - offset if length is None or torn else length
-        yield offset, size, torn, _header(data, codec)
-        offset += size

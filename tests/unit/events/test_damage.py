@@ -24,6 +24,7 @@ from quanyu.kernel.label import Label
 from quanyu.storage.engine import DuckDBEngine
 from quanyu.storage.history import History
 from quanyu.storage.state import State
+from quanyu.worker.ahead import read_batch
 from tests.unit.events.conftest import World, make_world
 
 NOW = datetime(2026, 9, 21, 14, 20, tzinfo=UTC)
@@ -71,11 +72,14 @@ class Log:
 
     def restart(self) -> None:
         """The same installation in a new process, whose worker begins where the books end."""
+        self.world.events.close()
+        self.world.events = self.process()
+        _ = self.world.events.log  # a server opens it when it starts
+
+    def process(self) -> Events:
+        """The installation's events as another process has them."""
         world = self.world
-        world.events.close()
-        world.events = Events(
-            world.state, world.vault, self.clock, SeededIds(4), Brands(world.state, self.clock), world.folder
-        )
+        return Events(world.state, world.vault, self.clock, SeededIds(4), Brands(world.state, self.clock), world.folder)
 
     def alarms(self, scope: Scope | None = None) -> list[Problem]:
         self.quality.check(self.world.brand)
@@ -191,6 +195,52 @@ def test_a_named_source_is_no_alarm_of_another_brand(log: Log) -> None:
     )
     log.quality.check(other)
     assert log.quality.problems(other.scope()) == []
+
+
+def test_the_last_frame_of_a_file_that_rots_before_a_restart_is_an_alarm_before_anything_is_sent(log: Log) -> None:
+    places = log.send(3, 4)
+    size = log.file(places[1].segment).stat().st_size
+    log.rot(places[1], 60)
+    log.restart()
+    log.world.drain()
+    assert (log.rows(), log.hours()) == ([(places[1].segment, places[1].offset, "web", 4)], [(7, 3, 0, 0, 4)])
+    (alarm,) = log.alarms()
+    assert (alarm.facts["bytes"], alarm.facts["events"]) == (size - places[1].offset, 4)
+    assert "也可能" in alarm.advice.zh
+    assert "may never have been" in alarm.advice.en
+
+
+def test_damage_without_a_frame_to_come_with_is_written_down_before_the_next_reading(log: Log) -> None:
+    places = log.send(3, 4)
+    log.world.drain()
+    (last,) = log.send(5)
+    log.rot(last, 60)
+    log.restart()
+    events = log.world.events
+    assert places[0] < last
+    for _ in range(2):
+        assert read_batch(events, events.cursors(), 1000) is None
+        events.pump()
+        assert log.rows() == [(last.segment, last.offset, "web", 5)]
+        assert log.hours() == [(12, 7, 0, 0, 5)]
+        view = next(one for one in events.list_sources(log.scope) if one.source.source == "web")
+        assert (view.accepted, view.pending, view.damaged) == (12, 0, 5)
+    assert log.send(1)[0] > last
+    log.world.drain()
+    assert log.hours() == [(13, 8, 0, 0, 5)]
+
+
+def test_damage_that_comes_with_another_writers_frames_is_not_waiting_any_more(log: Log) -> None:
+    (last,) = log.send(5)
+    log.rot(last, 60)
+    log.restart()
+    first, log.world.events = log.world.events, log.process()
+    log.send(2)
+    log.world.drain()
+    assert log.hours() == [(7, 2, 0, 0, 5)]
+    view = next(one for one in log.world.events.list_sources(log.scope) if one.source.source == "web")
+    assert (view.accepted, view.pending) == (7, 0)
+    first.close()
 
 
 def test_a_torn_rest_is_an_alarm_and_counts_nothing_because_nobody_may_have_been_answered(log: Log) -> None:

@@ -288,6 +288,108 @@ def test_what_was_acknowledged_behind_rotten_frames_outlives_a_restart(tmp_path:
     assert reader.damaged == live.damaged == 1, "two in a row, said once"
 
 
+def rotten(root: Path, at: int, data: bytes, bit: int = 1) -> Path:
+    """A log of one segment with one bit turned."""
+    (root / "w00").mkdir(parents=True)
+    path = segment_path(root / "w00", 1)
+    path.write_bytes(data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :])
+    return path
+
+
+@pytest.mark.parametrize("bit", [1, 128])
+def test_one_bit_that_rots_anywhere_costs_one_frame_and_never_silently(tmp_path: Path, bit: int) -> None:
+    log = writer(tmp_path / "whole")
+    payloads = [b"a" * 10, os.urandom(120), b"c"]
+    places = log.append_now([(header(n, events=n + 1), payload) for n, payload in enumerate(payloads)])
+    log.close()
+    data = segment_path(log.folder, 1).read_bytes()
+    begins = [place.offset for place in places]
+    for at in range(len(data)):
+        root = tmp_path / f"rot{at}"
+        rotten(root, at, data, bit)
+        again = writer(root)
+        again.append_now([(header(9), b"next")])
+        again.close()
+        hit = next((n for n in (2, 1, 0) if begins[n] <= at), None)
+        reader = LogReader(root, CIPHER)
+        found = [frame.payload for frame in reader.read({})]
+        assert found == [payload for n, payload in enumerate(payloads) if n != hit] + [b"next"], at
+        if hit is None:  # in the magic, which nobody needs
+            assert reader.stepped_over == {}
+            continue
+        first, *rest = sorted(reader.stepped_over.values(), key=lambda one: one.begin)
+        assert (first.begin, first.torn) == (places[hit], False), at
+        inside = at - begins[hit]
+        if not 8 <= inside < 10 + 34:  # beyond the header; a rotten one may say anything
+            assert first.header == header(hit, events=hit + 1), at
+        if inside >= 4:  # else its length, by which it may fall into two
+            assert rest == []
+
+
+def test_a_torn_end_is_cut_and_logged_and_a_rotten_one_stays_to_be_reported_before_anything_new_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = writer(tmp_path / "whole")
+    places = log.append_now([(header(n, events=n + 1), os.urandom(80)) for n in range(3)])
+    log.close()
+    data = segment_path(log.folder, 1).read_bytes()
+    path = rotten(tmp_path, places[2].offset + 60, data + data[places[0].offset : places[1].offset - 5])
+    writer(tmp_path).close()
+    assert path.stat().st_size == len(data)
+    assert segments(path.parent) == [1, 2]
+    said = [(one.message, one.bytes) for one in caplog.records if one.message.startswith("event_log_tail")]  # type: ignore[attr-defined]
+    assert said == [
+        ("event_log_tail_cut", places[1].offset - places[0].offset - 5),
+        ("event_log_tail_rotten", len(data) - places[2].offset),
+    ]
+    reader = LogReader(tmp_path, CIPHER)
+    assert len(reader.read({})) == 2
+    (damaged,) = reader.stepped_over.values()
+    assert (damaged.begin, damaged.bytes, damaged.torn, damaged.header) == (
+        places[2],
+        len(data) - places[2].offset,
+        False,
+        header(2, events=3),
+    )
+    writer(tmp_path).close()
+    assert segments(path.parent) == [1, 2], "no further segment at each start"
+
+
+@pytest.mark.parametrize("tail", [bytes(300), b"\0" * 8 + os.urandom(50), b"\xff" * 40], ids=["zeros", "empty", "ones"])
+def test_what_a_power_failure_leaves_without_a_frame_is_cut_and_logged(tmp_path: Path, tail: bytes) -> None:
+    log = writer(tmp_path)
+    log.append_now([(header(0), b"kept")])
+    log.close()
+    path = segment_path(log.folder, 1)
+    size = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(tail)
+    again = writer(tmp_path)
+    assert (path.stat().st_size, segments(path.parent)) == (size, [1])
+    again.append_now([(header(1), b"next")])
+    again.close()
+    reader = LogReader(tmp_path, CIPHER)
+    assert [frame.payload for frame in reader.read({})] == [b"kept", b"next"]
+    assert reader.stepped_over == {}
+
+
+def test_frames_behind_a_rotten_length_are_read_also_while_the_file_is_written(tmp_path: Path) -> None:
+    log = writer(tmp_path)
+    places = log.append_now([(header(n), b"%d" % n) for n in range(3)])
+    path = segment_path(log.folder, 1)
+    data = bytearray(path.read_bytes())
+    data[places[1].offset + 2] ^= 64
+    path.write_bytes(data)
+    reader = LogReader(tmp_path, CIPHER)
+    frames = reader.read({})
+    assert [frame.payload for frame in frames] == [b"0", b"2"]
+    (damaged,) = reader.stepped_over.values()
+    assert (damaged.begin, damaged.end, damaged.torn, damaged.header) == (places[1], places[2], False, header(1))
+    log.append_now([(header(3), b"3")])
+    log.close()
+    assert [frame.payload for frame in reader.read({"w00": frames[-1].end})] == [b"3"]
+
+
 def test_a_segment_that_was_cut_off_inside_a_frame_is_reported_and_the_next_is_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

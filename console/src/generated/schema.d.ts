@@ -1726,6 +1726,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/stock/recount": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the worker to count stock anew from history */
+        post: operations["ask_stock_recount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/stock/stores": {
         parameters: {
             query?: never;
@@ -3751,13 +3768,18 @@ export interface components {
          * GoodsOut
          * @description A product with its current stock in the caller's stores, null where nothing was reported.
          *
-         *     `reported_at` is the oldest of the reports that `quantity` adds up. A product that only stock knows has no name.
+         *     `reported_at` is the oldest of the reports that `quantity` adds up. `out_stores` have none left, `low_stores` few.
+         *     A product that only stock knows has no name.
          */
         GoodsOut: {
             category: components["schemas"]["CatalogLabel"] | null;
             /** Category Key */
             category_key: string | null;
+            /** Low Stores */
+            low_stores: number;
             name: components["schemas"]["CatalogLabel"] | null;
+            /** Out Stores */
+            out_stores: number;
             /** Quantity */
             quantity: number | null;
             /** Reported At */
@@ -11126,6 +11148,10 @@ export interface operations {
             query?: {
                 q?: string;
                 category?: string | null;
+                /** @description `short`: some store has none or few, `out`: some store has none */
+                state?: ("reported" | "short" | "out" | "unreported") | null;
+                /** @description Few is this much or less */
+                low?: number;
                 cursor?: string;
                 limit?: number;
                 /** @description Brand key; the caller's first if left out */
@@ -11144,6 +11170,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GoodsList"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    ask_stock_recount: {
+        parameters: {
+            query?: {
+                /** @description Brand key; the caller's first if left out */
+                brand?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             /** @description Validation Error */

@@ -120,7 +120,7 @@ def _routers(product: Product, demo: bool) -> list[APIRouter]:
             sandbox_url=settings.sandbox_url or None,
             secure_cookies=settings.secure_cookies,
         ),
-        commerce_router(product.commerce, guard),
+        commerce_router(product.commerce, guard, product.state, audit),
         analytics_router(product.analytics, guard),
         profiles_router(product.profiles, product.consent, guard, _person_parts(product)),
         identity_router(product.identity, guard),

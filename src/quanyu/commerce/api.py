@@ -11,7 +11,7 @@ from quanyu.access.contracts import Scope
 from quanyu.audiences.api import OptionSource
 from quanyu.commerce import catalog, shelves
 from quanyu.commerce.bought import Bought
-from quanyu.commerce.contracts import Category, Goods, Product, Shelf, Store
+from quanyu.commerce.contracts import LOW, Category, Goods, Product, Shelf, StockState, Store
 from quanyu.commerce.options import CategoryOptions, ProductOptions, StoreOptions
 from quanyu.commerce.tables import stock_count
 from quanyu.kernel.clock import Clock
@@ -74,11 +74,24 @@ class Commerce:
             return catalog.list_products(tx, scope, q=q.strip(), category_key=category_key, after=after, limit=limit)
 
     def list_goods(
-        self, scope: Scope, *, q: str = "", category_key: str | None = None, after: str = "", limit: int = 50
+        self,
+        scope: Scope,
+        *,
+        q: str = "",
+        category_key: str | None = None,
+        state: StockState | None = None,
+        low: float = LOW,
+        after: str = "",
+        limit: int = 50,
     ) -> list[Goods]:
-        """Products by sku with their current stock in the scope's stores, those that only stock knows among them."""
+        """Products by sku with their current stock in the scope's stores, those that only stock knows among them.
+
+        `state` leaves only some of them; a store is low on a product with more than nothing and `low` or less.
+        """
         with self._state.read() as tx:
-            return shelves.list_goods(tx, scope, q=q.strip(), category_key=category_key, after=after, limit=limit)
+            return shelves.list_goods(
+                tx, scope, q=q.strip(), category_key=category_key, state=state, low=low, after=after, limit=limit
+            )
 
     def list_shelves(self, scope: Scope, sku: str) -> list[Shelf]:
         """The current stock of one product by store, those of the scope."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import pyarrow as pa
 
@@ -80,6 +81,11 @@ class Product:
     department: Label
 
 
+# Products that were reported at all, that some store has none or few of, none of, and that nobody reported.
+StockState = Literal["reported", "short", "out", "unreported"]
+LOW = 5.0  # how much is few, where nobody says so
+
+
 @dataclass(frozen=True, slots=True)
 class Goods:
     """A product with its stock in `stores` stores; None where nothing was reported.
@@ -93,6 +99,8 @@ class Goods:
     category: Label | None
     quantity: float | None
     stores: int
+    out_stores: int  # those that have none left
+    low_stores: int  # those that have some, but few
     reported_at: datetime | None
 
 

@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from quanyu.access.api import Guard
+from quanyu.access.api import Audit, Guard
 from quanyu.access.contracts import Caller
 from quanyu.commerce.api import Commerce
+from quanyu.commerce.contracts import LOW, StockState
 from quanyu.kernel.label import Label
+from quanyu.storage.state import State
 
 
 class CatalogLabel(BaseModel):
@@ -73,7 +75,8 @@ class ProductList(BaseModel):
 class GoodsOut(BaseModel):
     """A product with its current stock in the caller's stores, null where nothing was reported.
 
-    `reported_at` is the oldest of the reports that `quantity` adds up. A product that only stock knows has no name.
+    `reported_at` is the oldest of the reports that `quantity` adds up. `out_stores` have none left, `low_stores` few.
+    A product that only stock knows has no name.
     """
 
     sku: str
@@ -82,6 +85,8 @@ class GoodsOut(BaseModel):
     category: CatalogLabel | None
     quantity: float | None
     stores: int
+    out_stores: int
+    low_stores: int
     reported_at: datetime | None
 
 
@@ -115,7 +120,7 @@ def _label(given: Label | None) -> CatalogLabel | None:
     return None if given is None else CatalogLabel(**given.as_dict())
 
 
-def router(door: Commerce, guard: Guard) -> APIRouter:
+def router(door: Commerce, guard: Guard, state: State, audit: Audit) -> APIRouter:
     """The routes of commerce."""
     routes = APIRouter(tags=["commerce"])
 
@@ -164,10 +169,17 @@ def router(door: Commerce, guard: Guard) -> APIRouter:
         caller: Annotated[Caller, Depends(guard.permit("catalog.read"))],
         q: Annotated[str, Query(max_length=200)] = "",
         category: Annotated[str | None, Query(max_length=200)] = None,
+        state: Annotated[
+            StockState | None,
+            Query(description="`short`: some store has none or few, `out`: some store has none"),
+        ] = None,
+        low: Annotated[float, Query(ge=0, le=1e9, description="Few is this much or less")] = LOW,
         cursor: Annotated[str, Query(max_length=200)] = "",
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> GoodsList:
-        found = door.list_goods(caller.scope, q=q, category_key=category, after=cursor, limit=limit + 1)
+        found = door.list_goods(
+            caller.scope, q=q, category_key=category, state=state, low=low, after=cursor, limit=limit + 1
+        )
         items = [
             GoodsOut(
                 sku=one.sku,
@@ -176,6 +188,8 @@ def router(door: Commerce, guard: Guard) -> APIRouter:
                 category=_label(one.category),
                 quantity=one.quantity,
                 stores=one.stores,
+                out_stores=one.out_stores,
+                low_stores=one.low_stores,
                 reported_at=one.reported_at,
             )
             for one in found[:limit]
@@ -198,5 +212,11 @@ def router(door: Commerce, guard: Guard) -> APIRouter:
             for one in door.list_shelves(caller.scope, sku)
         ]
         return ShelfList(items=items, total=len(items))
+
+    @routes.post("/stock/recount", status_code=202, summary="Ask the worker to count stock anew from history")
+    def ask_stock_recount(caller: Annotated[Caller, Depends(guard.permit("sources.write"))]) -> None:
+        with state.write() as tx:
+            door.ask_stock_recount(tx, caller.scope)
+            audit.record(caller, "stock_recount_asked", "stock", {}, tx=tx)
 
     return routes

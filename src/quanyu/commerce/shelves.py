@@ -8,50 +8,78 @@ import sqlalchemy as sa
 
 from quanyu.access.contracts import Scope
 from quanyu.commerce.catalog import matches
-from quanyu.commerce.contracts import Goods, Shelf
+from quanyu.commerce.contracts import LOW, Goods, Shelf, StockState
 from quanyu.commerce.tables import category, product, stock, store
 from quanyu.kernel.label import Label
 from quanyu.storage.bulk import rows
 
 
 def list_goods(
-    tx: sa.Connection, scope: Scope, *, q: str = "", category_key: str | None = None, after: str = "", limit: int = 50
+    tx: sa.Connection,
+    scope: Scope,
+    *,
+    q: str = "",
+    category_key: str | None = None,
+    state: StockState | None = None,
+    low: float = LOW,
+    after: str = "",
+    limit: int = 50,
 ) -> list[Goods]:
-    """Products of the catalogue, and those that only stock knows, by sku after `after`, with the stock in the scope."""
+    """Products by sku after `after` with the stock in the scope: of the catalogue, and those that only stock knows.
+
+    `state` leaves only some of them; a store is low on a product with more than nothing and `low` or less.
+    """
     inside = _inside(tx, scope)
-    skus = sa.union(
-        sa.select(product.c.sku).where(product.c.brand == scope.brand, product.c.sku > after),
-        sa.select(stock.c.sku).where(inside, stock.c.sku > after),
-    ).subquery("skus")
-    held = (
+    out, few = _times(stock.c.quantity <= 0), _times(sa.and_(stock.c.quantity > 0, stock.c.quantity <= low))
+    having = {"out": out > 0, "short": sa.or_(out > 0, few > 0)}.get(state or "")
+    listed = sa.select(product.c.sku).where(product.c.brand == scope.brand, product.c.sku > after)
+    held = sa.select(stock.c.sku).where(inside, stock.c.sku > after).group_by(stock.c.sku)
+    if having is not None:
+        held = held.having(having)
+    if q:
+        listed = listed.where(matches(product.c.sku, q))
+        named = sa.select(product.c.sku).where(product.c.brand == scope.brand, matches(product.c.sku, q))
+        held = held.where(sa.or_(stock.c.sku.startswith(q, autoescape=True), stock.c.sku.in_(named)))
+    if category_key:
+        listed = listed.where(product.c.category_key == category_key)
+        kept = sa.select(product.c.sku).where(product.c.brand == scope.brand, product.c.category_key == category_key)
+        held = held.where(stock.c.sku.in_(kept))
+    if state == "unreported":
+        skus: Any = listed.where(~sa.exists().where(inside, stock.c.sku == product.c.sku))
+    elif state:
+        skus = held
+    else:
+        skus = listed.union(held)
+    page = skus.order_by("sku").limit(limit).subquery("page")
+    sums = (
         sa.select(
             stock.c.sku,
             sa.func.sum(stock.c.quantity).label("quantity"),
             sa.func.count().label("stores"),
+            out.label("out_stores"),
+            few.label("low_stores"),
             sa.func.min(stock.c.reported_at).label("reported_at"),
         )
-        .where(inside, stock.c.sku > after)
+        .where(inside, stock.c.sku.in_(sa.select(page.c.sku)))
         .group_by(stock.c.sku)
-        .subquery("held")
+        .subquery("sums")
     )
-    mine = sa.and_(product.c.brand == scope.brand, product.c.sku == skus.c.sku)
+    mine = sa.and_(product.c.brand == scope.brand, product.c.sku == page.c.sku)
     kind = sa.and_(category.c.brand == product.c.brand, category.c.category_key == product.c.category_key)
     statement = sa.select(
-        skus.c.sku,
+        page.c.sku,
         product.c.name_zh,
         product.c.name_en,
         product.c.category_key,
         category.c.name_zh.label("category_zh"),
         category.c.name_en.label("category_en"),
-        held.c.quantity,
-        held.c.stores,
-        held.c.reported_at,
-    ).select_from(skus.outerjoin(product, mine).outerjoin(category, kind).outerjoin(held, held.c.sku == skus.c.sku))
-    if category_key:
-        statement = statement.where(product.c.category_key == category_key)
-    if q:
-        statement = statement.where(matches(skus.c.sku, q))
-    return [_goods(row) for row in tx.execute(statement.order_by(skus.c.sku).limit(limit))]
+        sums.c.quantity,
+        sums.c.stores,
+        sums.c.out_stores,
+        sums.c.low_stores,
+        sums.c.reported_at,
+    ).select_from(page.outerjoin(product, mine).outerjoin(category, kind).outerjoin(sums, sums.c.sku == page.c.sku))
+    return [_goods(row) for row in tx.execute(statement.order_by(page.c.sku))]
 
 
 def list_shelves(tx: sa.Connection, scope: Scope, sku: str) -> list[Shelf]:
@@ -83,6 +111,11 @@ def _inside(tx: sa.Connection, scope: Scope) -> sa.ColumnElement[bool]:
     return sa.and_(mine, stock.c.store_id.in_(sa.select(given.c.store_id)))
 
 
+def _times(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    """In how many rows of a group the condition holds."""
+    return sa.func.sum(sa.case((condition, 1), else_=0))
+
+
 def _goods(r: Any) -> Goods:
     known = r.category_key is not None
     return Goods(
@@ -92,5 +125,7 @@ def _goods(r: Any) -> Goods:
         Label(r.category_zh, r.category_en) if known else None,
         r.quantity,
         r.stores or 0,
+        r.out_stores or 0,
+        r.low_stores or 0,
         r.reported_at,
     )

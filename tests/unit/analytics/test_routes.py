@@ -61,7 +61,7 @@ def http(shop: Shop, access: Access) -> Iterator[TestClient]:
     problems.install(app)
     app.include_router(audiences_router(shop.audiences, access.guard, shop.doors, access.audit))
     app.include_router(analytics_router(shop.door, access.guard))
-    app.include_router(commerce_router(shop.commerce, access.guard))
+    app.include_router(commerce_router(shop.commerce, access.guard, access.state, access.audit))
     with TestClient(app) as opened:
         yield opened
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from quanyu.access.contracts import Scope
 from quanyu.app.working import lanes, stocking
+from quanyu.commerce.contracts import PRODUCT_SCHEMA
 from quanyu.commerce.stocking import Stocking
 from quanyu.commerce.tables import stock, stock_count
 from quanyu.events.contracts import NativeEvent, NativeItem
@@ -78,9 +80,9 @@ Shelves = dict[tuple[str, str | None], tuple[float, datetime]]
 def shelves(world: World, scope: Scope | None = None, *, q: str = "") -> Shelves:
     """What the door shows, by product and store."""
     door, found = world.product.commerce, {}
-    for goods in door.list_goods(scope or world.scope, q=q, limit=1000):
-        for shelf in door.list_shelves(scope or world.scope, goods.sku):
-            found[goods.sku, shelf.store_id] = (shelf.quantity, shelf.reported_at)
+    for one in door.list_goods(scope or world.scope, q=q, limit=1000):
+        for shelf in door.list_shelves(scope or world.scope, one.sku):
+            found[one.sku, shelf.store_id] = (shelf.quantity, shelf.reported_at)
     return found
 
 
@@ -275,9 +277,50 @@ def test_an_erp_export_is_the_stock_of_its_products_and_a_corrected_one_replaces
     world.bring(head + "W1,S1,99,2026-01-04 08:00:00\n", saved.mapping_id)  # late
     world.bring(head + "W2,S1,2.5,2026-01-05 08:00:00\n", saved.mapping_id)  # corrected
     assert {cell: quantity for cell, (quantity, _) in shelves(world).items()} == {("S1", "W1"): 5.0, ("S1", "W2"): 2.5}
-    (goods,) = world.product.commerce.list_goods(world.scope)
-    assert (goods.sku, goods.name, goods.quantity, goods.stores) == ("S1", None, 7.5, 2)
-    assert goods.reported_at == datetime(2026, 1, 5, tzinfo=UTC)
+    (one,) = world.product.commerce.list_goods(world.scope)
+    assert (one.sku, one.name, one.quantity, one.stores) == ("S1", None, 7.5, 2)
+    assert one.reported_at == datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def goods(world: World, **only: Any) -> list[tuple[str, int, int, int]]:
+    """What the door lists: products, and in how many stores there is stock, none, few."""
+    scope = only.pop("scope", world.scope)
+    found = world.product.commerce.list_goods(scope, **only)
+    return [(one.sku, one.stores, one.out_stores, one.low_stores) for one in found]
+
+
+def test_what_is_out_low_or_not_reported_is_found(world: World) -> None:
+    (source,) = sources(world, "acme.erp")
+    catalogue = [("A1", "苹果", "apple"), ("A2", "香蕉", "banana"), ("A3", "樱桃", "cherry"), ("A4", "枣", "date")]
+    rows = [
+        {"sku": sku, "name_zh": zh, "name_en": en, "category_key": key, "category_zh": key, "category_en": key,
+         "department_key": "food", "department_zh": "食品", "department_en": "food"}
+        for (sku, zh, en), key in zip(catalogue, ["red", "yellow", "red", "red"], strict=True)
+    ]  # fmt: skip
+    with world.product.state.write() as tx:
+        world.product.commerce.upsert_products(tx, world.scope, pa.Table.from_pylist(rows, schema=PRODUCT_SCHEMA))
+    told = {"D1": [("A1", 0.0), ("A2", 40.0), ("A3", 3.0), ("Z9", -1.0)], "D2": [("A1", 5.0), ("A2", 6.0)]}
+    reports = [Report(store, START, store, tuple(lines)) for store, lines in told.items()]
+    world.product.events.record_now(source, [one.event() for one in reports])
+    world.batches.drain()
+    a1, a2, a3, a4, z9 = ("A1", 2, 1, 1), ("A2", 2, 0, 0), ("A3", 1, 0, 1), ("A4", 0, 0, 0), ("Z9", 1, 1, 0)
+    assert goods(world) == [a1, a2, a3, a4, z9]
+    assert goods(world, state="reported") == [a1, a2, a3, z9]
+    assert goods(world, state="out") == [a1, z9]
+    assert goods(world, state="short") == [a1, a3, z9]
+    assert goods(world, state="unreported") == [a4]
+    assert goods(world, state="short", low=6) == [a1, ("A2", 2, 0, 1), a3, z9]
+    assert goods(world, state="short", low=2) == [("A1", 2, 1, 0), z9]
+    assert goods(world, state="short", category_key="red") == [a1, a3]
+    assert goods(world, category_key="red") == [a1, a3, a4]
+    assert goods(world, state="reported", q="cherr") == [a3]
+    assert goods(world, state="reported", q="Z") == [z9]
+    assert goods(world, state="reported", limit=2) == [a1, a2]
+    assert goods(world, state="reported", after="A2", limit=1) == [a3]
+    second = replace(world.scope, store_ids=frozenset({"D2"}))
+    assert goods(world, scope=second, state="short") == [("A1", 1, 0, 1)]
+    assert goods(world, scope=second, state="unreported") == [("A3", 0, 0, 0), a4]
+    assert goods(world, scope=second) == [("A1", 1, 0, 1), ("A2", 1, 0, 0), ("A3", 0, 0, 0), a4]
 
 
 def test_a_store_sees_its_own_stock_only(world: World) -> None:
@@ -285,9 +328,9 @@ def test_a_store_sees_its_own_stock_only(world: World) -> None:
     reports = [Report(f"r{store}", START, store, (("S1", 1.0), ("S2", 2.0)), None) for store in STORES]
     world.product.events.record_now(source, [one.event() for one in reports])
     world.batches.drain()
-    mine = replace(world.scope, store_ids=frozenset({"D2"}))
-    assert shelves(world, mine) == {("S1", "D2"): (1.0, START), ("S2", "D2"): (2.0, START)}
-    assert [goods.quantity for goods in world.product.commerce.list_goods(mine)] == [1.0, 2.0]
+    second = replace(world.scope, store_ids=frozenset({"D2"}))
+    assert shelves(world, second) == {("S1", "D2"): (1.0, START), ("S2", "D2"): (2.0, START)}
+    assert [one.quantity for one in world.product.commerce.list_goods(second)] == [1.0, 2.0]
     assert shelves(world, replace(world.scope, store_ids=frozenset())) == {}
     assert shelves(world, replace(world.scope, staff_id="g1")) == {}
     assert shelves(world, replace(world.scope, brand="other")) == {}

@@ -123,7 +123,8 @@ def test_a_visitor_finds_a_plan_in_force_and_what_breaks_it_and_mends_it(demo: t
         ("store_kiosk", "products_searched", "screen", "missing_property"): growing,
         ("store_kiosk", "order_submitted", "pay_with", "not_allowed"): growing,
     }
-    (imported,) = owner.get("/imports")["items"]
+    imported, stock = owner.get("/imports")["items"]
+    assert [stock[name] for name in ("status", "rows", "events", "fresh", "bad")] == ["done", 360, 360, 360, 0]
     assert [imported[name] for name in ("status", "rows", "events", "fresh", "bad")] == ["done", 120, 115, 115, 5]
     assert [row["reason"] for row in owner.get(f"/imports/{imported['job_id']}/errors")["items"]] == [
         "row_key_missing",
@@ -176,6 +177,18 @@ def test_a_visitor_finds_a_plan_in_force_and_what_breaks_it_and_mends_it(demo: t
         "the stores are recounted", lambda: [one for one in [owner.get("/books/recount")] if one["full_at"]], within=120
     )
     assert recount[0]["items"] == []
+
+
+def test_a_visitor_finds_stock_with_shelves_that_are_empty_or_nearly(demo: tuple[Path, str]) -> None:
+    owner, _ = owner_of(*demo)
+    found = owner.get("/stock", state="reported", limit=100)["items"]
+    assert [(one["stores"], bool(one["name"])) for one in found] == [(9, True)] * 40
+    assert len(owner.get("/stock", state="out")["items"]) == 10
+    assert len(owner.get("/stock", state="short")["items"]) == 25
+    bananas = owner.get("/stock/stores", sku="1082185")["items"]
+    assert len(bananas) == 9
+    (source,) = [one for one in owner.get("/sources")["items"] if one["source"] == "journey.demo_stock_file"]
+    assert [source[name] for name in ("made", "accepted", "stored", "quarantined")] == [True, 360, 360, 0]
 
 
 def held(api: Api) -> dict[str, int]:

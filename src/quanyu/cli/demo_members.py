@@ -26,11 +26,12 @@ _READY = "members"
 def import_members(product: Product, caller: Caller, customers: list[Customer]) -> None:
     """Import the file to its end, once; the log holds it afterwards."""
     imports, scope = product.imports, caller.scope
-    if not imports.list_jobs(scope, None, 1):
+    source = f"{scope.brand}.{SOURCE}"
+    if all(job.source != source for job in imports.list_jobs(scope, None, 10)):
         _, _, mapping = ready()[_READY]
         with product.state.write() as tx:
             product.events.sources.ensure(
-                tx, source=f"{scope.brand}.{SOURCE}", brand_id=scope.brand_id, name=_NAME, kind="file", made=True
+                tx, source=source, brand_id=scope.brand_id, name=_NAME, kind="file", made=True
             )
         saved = imports.save_mapping(caller, _NAME.text(caller.language), dump(mapping), source=SOURCE)
         kept = imports.keep_file(caller, _FILE.text(caller.language), member_file(customers))

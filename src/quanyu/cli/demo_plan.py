@@ -24,6 +24,7 @@ _CONFIRMED = Label(
 _SHOP = Label("门店数字化", "Store systems")
 _MEMBERS = Label("会员运营", "Membership")
 _MARKETING = Label("市场", "Marketing")
+_PIECES = Label("件", "pieces")
 _POS, KIOSK = "pos", "store_kiosk"
 SCREENS = ("home", "aisle", "checkout")
 
@@ -83,6 +84,14 @@ _ADDED: dict[str, Document] = {
                 "description": Label("活动最后一天", "The campaign's last day"),
                 "unit": Label("日期", "date"),
             },
+        },
+    },
+    "stock_reported": {
+        "description": Label("一个商品在一个门店或仓库的库存", "Stock of a product in a store or warehouse"),
+        "owner": _SHOP,
+        "properties": {
+            "available": {"description": Label("可以卖的数量", "How much can be sold"), "unit": _PIECES},
+            "locked": {"description": Label("已被订单占用的数量", "How much orders have taken"), "unit": _PIECES},
         },
     },
     "identified": {"description": Label("会员绑定或更新资料", "A member signed up or was updated"), "owner": _MEMBERS},

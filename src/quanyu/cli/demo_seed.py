@@ -38,6 +38,8 @@ from quanyu.cli.demo_members import SOURCE as MEMBER_FILE
 from quanyu.cli.demo_members import import_members
 from quanyu.cli.demo_plan import KIOSK, publish_plan
 from quanyu.cli.demo_plays import publish_plays
+from quanyu.cli.demo_stock import SOURCE as STOCK_FILE
+from quanyu.cli.demo_stock import import_stock
 from quanyu.cli.demo_tags import put_tags
 from quanyu.cli.load import process, take_in
 from quanyu.kernel.label import Label
@@ -91,7 +93,8 @@ def seed(settings: Settings, language: Language, out: Console) -> tuple[Login, F
         take_in(product, brand.scope(), connector.feeds(), out)
         take_in(product, brand.scope(), made.feeds(), out)
         _world(product, connector, made, facts.language)
-        out.print("埋点方案、自助屏与会员导入 · the tracking plan, the kiosks and an import of members …")
+        out.print("库存、埋点方案、自助屏与会员导入 · stock, the tracking plan, kiosks and an import of members …")
+        import_stock(product, caller, connector, clock.now())
         _data_to_govern(product, caller, clock, made, facts, out)
         out.print("发布标签、人群与旅程 · publishing tags, audiences and journeys …")
         put_tags(product, caller)
@@ -108,7 +111,7 @@ def _data_to_govern(
 ) -> None:
     """A plan in force, a source that breaks it, an import with bad rows; then the worker looks at the data again."""
     customers, scope, plans = made.customers(), caller.scope, product.events.plans
-    sources = {KIOSK, f"{BRAND}.{MEMBER_FILE}"}
+    sources = {KIOSK, f"{BRAND}.{MEMBER_FILE}", f"{BRAND}.{STOCK_FILE}"}
     connect(product, scope, facts.kiosk_key)
 
     def send(days: range) -> None:

@@ -202,6 +202,14 @@ class CompleteJourney(Connector):
             """
         )
 
+    def busiest_stores(self, limit: int) -> list[str]:
+        """The stores with most baskets."""
+        rows = self._db.sql(
+            "SELECT CAST(store_id AS VARCHAR) FROM transactions "  # noqa: S608 - a number
+            f"GROUP BY store_id ORDER BY count(DISTINCT basket_id) DESC, 1 LIMIT {int(limit)}"
+        ).fetchall()
+        return [row[0] for row in rows]
+
     def best_sellers(self, limit: int, language: str = "zh") -> list[dict[str, object]]:
         """The products in most baskets: `sku`, `name` in `language`, usual `unit_price` in cents."""
         spoken = 1 if language == "en" else 0

@@ -28,7 +28,7 @@ _GONE = timedelta(hours=48)
 _DELIVERIES = 7  # so many of them show that a source comes in deliveries,
 _APART = 6.0  # hours on average from one to the next
 REGULAR_DAYS = 3  # a source that sent on fewer days than these sends nothing regularly
-_WITHOUT_PEOPLE = frozenset({"item_updated", "item_removed"})
+_WITHOUT_PEOPLE = frozenset({"item_updated", "item_removed", "stock_reported"})
 
 
 @dataclass(frozen=True, slots=True)

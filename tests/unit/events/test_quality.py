@@ -248,6 +248,8 @@ def test_events_of_nobody_are_found(brand: Brand) -> None:
     brand.usual()
     brand.add("signed_up", range(48, 24 * 56), 10, {"a": 1})
     brand.add("signed_up", range(48), 10, {"a": 1}, person=0)
+    brand.add("stock_reported", range(48, 24 * 56), 10, {"a": 1}, person=0)  # of goods, not of people
+    brand.add("stock_reported", range(48), 10, {"a": 1}, person=0)
     assert brand.found() == [("without_person", "signed_up", "")]
     (problem,) = brand.problems()
     assert "100%" in problem.title.zh

@@ -47,6 +47,7 @@ def pipeline(product: Product, *, helped: bool = False, turn: Lease | None = Non
         [product.consent.apply, product.profiles.apply, stocking(product), receipts, product.journeys.on_events],
         turn or micro_batch_turn(product),
         ahead=ahead,
+        begin=product.profiles.forget,
     )
 
 

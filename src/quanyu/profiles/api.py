@@ -93,6 +93,10 @@ class Profiles:
         self._audit = audit
 
     # --------------------------------------------------------------------------------------------- taking in
+    def forget(self) -> None:
+        """Forget what `apply` read earlier: another process may have taken batches in since."""
+        self._sightings.forget()
+
     def apply(self, tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> None:
         """Take in a resolved micro-batch: traits, totals, home stores and owners."""
         homes = self._take_traits(tx, batch, resolved)

@@ -62,6 +62,7 @@ class Pipeline:
         lease: Lease,
         *,
         ahead: Ahead | None = None,
+        begin: Callable[[], None] = lambda: None,
         afterwards: Callable[[], None] = lambda: None,
     ) -> None:
         self._state = state
@@ -72,6 +73,7 @@ class Pipeline:
         self._parts = parts
         self._lease = lease
         self._ahead = ahead or Ahead(events)
+        self._begin = begin
         self._afterwards = afterwards
         self._ready = False
         self.taken = 0  # events that this process took from the log
@@ -155,13 +157,17 @@ class Pipeline:
         return stored
 
     def _recover(self) -> None:
-        """After a start or a change of hands: the index of stored ids must hold what was committed."""
+        """After a start or a change of hands: the index of stored ids must hold what was committed.
+
+        Whoever remembers what it read must `begin` anew: another process may have written since.
+        """
         index = self._events.keys
         if not index.complete:
             log.info("rebuilding_key_index")
             self._events.restore_keys(self._history, self._history.applied(EVENTS, APP))
         for number, rows in handover.waiting(self._state, index.marker):
             self._events.keep_rows(rows, number)
+        self._begin()
         self._ready = True
 
 

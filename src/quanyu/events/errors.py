@@ -287,6 +287,15 @@ def nothing_to_replay() -> Conflict:
     )
 
 
+def edit_invalid(number: int, why: Label) -> Invalid:
+    """An edit of a replay in bulk, counted from 1, does not name what it changes."""
+    return Invalid(
+        "edit_invalid",
+        Label("修改规则有误", "A rule of the replay is not valid"),
+        detail=Label(f"第 {number} 条：{why.zh}", f"Rule {number}: {why.en}"),
+    )
+
+
 def replay_not_found(replay_id: str) -> NotFound:
     """There is no such replay in the caller's brand."""
     return NotFound(

@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from quanyu.events import errors
+from quanyu.kernel.label import Label
+
 Operation = Literal["rename", "set", "remove", "text", "number"]
 
 
@@ -25,6 +28,27 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     to: str = ""
     value: str | int | float | bool | None = None
+
+
+def check(edits: Sequence[Edit]) -> None:
+    """Raises Invalid for the first edit that has a name missing, or a path where a name belongs."""
+    for number, edit in enumerate(edits, 1):
+        if not all(name.strip() for name in edit.path.split(".")):
+            raise errors.edit_invalid(
+                number,
+                Label(
+                    f"路径“{edit.path}”里有空的一段；请写成 properties.total 这样，点号之间都有字段名",
+                    f'the path "{edit.path}" has an empty part; write a name between all dots, as in properties.total',
+                ),
+            )
+        if edit.op == "rename" and (not edit.to.strip() or "." in edit.to):
+            raise errors.edit_invalid(
+                number,
+                Label(
+                    f"新名字“{edit.to}”须为一个不含点号的字段名；字段改名后仍在原来的位置",
+                    f'the new name "{edit.to}" must be one name without dots; a field stays where it is',
+                ),
+            )
 
 
 def mend(raw: bytes, edits: Sequence[Edit]) -> bytes:

@@ -22,7 +22,7 @@ from quanyu.access.contracts import Caller, Scope
 from quanyu.events import errors, quarantine
 from quanyu.events.bodies import BadEncoding
 from quanyu.events.keys import KeyIndex
-from quanyu.events.mending import Edit, mend
+from quanyu.events.mending import Edit, check, mend
 from quanyu.events.quarantine import Chosen
 from quanyu.events.tables import quarantine as held_table
 from quanyu.events.tables import replay as replay_table
@@ -68,7 +68,8 @@ class Replays:
 
     # ------------------------------------------------------------------------------------------------- trying
     def preview(self, scope: Scope, chosen: Chosen, edits: Sequence[Edit]) -> Preview:
-        """What a replay of the held items that are chosen would do. Changes nothing."""
+        """What a replay of the held items that are chosen would do. Changes nothing. Raises Invalid for wrong edits."""
+        check(edits)
         where = [*chosen.where(scope.brand_id), held_table.c.status == "held"]
         with self._state.read() as tx:
             total = int(tx.execute(sa.select(sa.func.count()).select_from(held_table).where(*where)).scalar_one())
@@ -101,9 +102,11 @@ class Replays:
 
     # ------------------------------------------------------------------------------------------------- in bulk
     def start(self, tx: sa.Connection, caller: Caller, chosen: Chosen, edits: Sequence[Edit]) -> str:
-        """Take the held items that are chosen and that no other replay has; the id of the replay. Raises Conflict
-        when there is none.
+        """Take the held items that are chosen and that no other replay has; the id of the replay.
+
+        Raises Conflict when there is none, Invalid for wrong edits.
         """
+        check(edits)
         replay_id = self._ids.new("rp")
         brand_id = caller.scope.brand_id
         taken = tx.execute(

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 
 from quanyu.access.contracts import system_caller
 from quanyu.events.contracts import FrameHeader
-from quanyu.events.mending import Edit, mend
+from quanyu.events.mending import Edit, check, mend
 from quanyu.events.quarantine import Chosen
 from quanyu.events.replays import Replays
 from quanyu.events.tables import quarantine
 from quanyu.kernel.clock import from_micros
-from quanyu.kernel.errors import Conflict, NotFound
+from quanyu.kernel.errors import Conflict, Invalid, NotFound
 from tests.unit.events.conftest import World
 
 NOW = 1_790_000_000_000_000
@@ -229,6 +229,31 @@ def test_an_edit_changes_just_what_it_names(edit: Edit, before: object, after: o
     assert json.loads(mend(json.dumps(before).encode(), [edit])) == after
     whole = json.loads(mend(json.dumps({"batch": [before, before]}).encode(), [edit]))
     assert whole == {"batch": [after, after]}
+
+
+@pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "a. .b"])
+def test_a_path_with_a_name_missing_is_refused_before_anything_is_taken(world: World, path: str) -> None:
+    send(world, [call(1)])
+    edits = [*MENDED, Edit("set", path, value=1)]
+    for door in (
+        lambda: world.events.replays.preview(world.brand.scope(), Chosen(), edits),
+        lambda: start(world, edits=edits),
+    ):
+        with pytest.raises(Invalid) as refused:
+            door()
+        assert refused.value.code == "edit_invalid"
+        assert refused.value.detail is not None
+        assert refused.value.detail.zh.startswith(f"第 3 条：路径“{path}”")
+        assert refused.value.detail.en.startswith(f'Rule 3: the path "{path}"')
+    assert start(world), "the item is still free"
+
+
+@pytest.mark.parametrize("to", ["", " ", "properties.total"])
+def test_a_new_name_is_one_name(to: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        check([Edit("rename", "properties.price", to)])
+    assert refused.value.detail is not None
+    assert f'the new name "{to}"' in refused.value.detail.en
 
 
 @pytest.mark.parametrize("raw", [b"{nonsense", b"\xff\xfe", b"", b'{"a": 1}', b"[" * 5000])

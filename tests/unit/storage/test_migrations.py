@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from alembic import command
 
 import quanyu.app  # noqa: F401 - imports every context, and so every table
+from quanyu.kernel.clock import from_micros
 from quanyu.storage import migrate
 from quanyu.storage.schema import metadata
 from quanyu.storage.state import State
@@ -15,6 +16,12 @@ def empty(state_url: str):
     store = State(state_url)
     yield store
     store.dispose()
+
+
+def upgrade_to(tx: sa.Connection, revision: str) -> None:
+    config = migrate._config()
+    config.attributes["connection"] = tx
+    command.upgrade(config, revision)
 
 
 def test_an_empty_store_comes_to_todays_tables_once(empty: State):
@@ -48,10 +55,8 @@ def test_ledgers_refuse_changes_after_a_migration(empty: State):
 
 
 def test_audit_entries_of_the_first_tables_are_numbered_within_their_brand(empty: State):
-    config = migrate._config()
     with empty.write() as tx:
-        config.attributes["connection"] = tx
-        command.upgrade(config, "0001")
+        upgrade_to(tx, "0001")
         words = ("actor_kind", "actor_id", "actor_name", "action", "subject", "detail", "prev_hash", "hash")
         columns = ["brand_id", "at", "count", *words]
         for brand in (1, 2, 1, 1):
@@ -61,3 +66,47 @@ def test_audit_entries_of_the_first_tables_are_numbered_within_their_brand(empty
     with empty.read() as tx:
         found = tx.execute(sa.text("SELECT brand_id, number FROM audit_entry ORDER BY seq")).all()
     assert [tuple(row) for row in found] == [(1, 1), (2, 1), (1, 2), (1, 3)]
+
+
+def test_identifiers_outlive_losing_a_column_and_are_found_by_their_hash(empty: State):
+    identifier, moved = metadata.tables["identifier"], {1: False, 2: True, 3: True}
+    rows = [
+        {
+            "identifier_id": number,
+            "brand_id": 1 + number % 2,
+            "namespace": "phone",
+            "issuer": "",
+            "hash": f"{number // 2:032}",  # 2 and 3: one value in two brands
+            "sealed": bytes([number]),
+            "masked": f"*{number}",
+            "person_id": 10 + number,
+            "cluster_id": number,
+            "root_of": None,
+            "state": 1,
+            "sharing": 0,
+            "born_at": from_micros(1_790_000_000_000_000 + number),
+            "source": "web",
+            "unbound_at": None,
+            "anchored": True,
+            "moved": moved[number],
+        }
+        for number in moved
+    ]
+    with empty.write() as tx:
+        upgrade_to(tx, "0008")
+        old = sa.table("identifier", *(sa.column(one.name, one.type) for one in identifier.c), sa.column("seen_at"))
+        tx.execute(sa.insert(old), [{**row, "seen_at": 1_790_000_000_000_000} for row in rows])
+    assert migrate.upgrade(empty)
+    assert migrate.drift(empty) == []
+    with empty.read() as tx:
+        assert [row._asdict() for row in tx.execute(sa.select(identifier).order_by("identifier_id"))] == rows
+        if empty.dialect == "sqlite":
+            kept = tx.execute(sa.text("SELECT sql FROM sqlite_master WHERE name = 'ix_identifier_moved'")).scalar_one()
+        else:
+            kept = tx.execute(
+                sa.text("SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_identifier_moved'")
+            ).scalar_one()
+        assert kept.replace("(moved)", "moved").replace("moved = 1", "moved").endswith("WHERE moved"), kept
+    for wrong in ({"hash": rows[1]["hash"], "brand_id": rows[1]["brand_id"]}, {"hash": "short"}):
+        with pytest.raises(sa.exc.IntegrityError), empty.write() as tx:
+            tx.execute(sa.insert(identifier), [{**rows[0], "identifier_id": 4, "namespace": "email", **wrong}])

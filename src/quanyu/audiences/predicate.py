@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from quanyu.audiences.errors import RuleError
 from quanyu.audiences.primitives import Condition
+from quanyu.kernel.faults import WrongValue
 from quanyu.kernel.label import Label
 
 FieldType = Literal[
@@ -207,14 +208,6 @@ def _message(fault: Any) -> Label:
         said: Label = context["error"].label
         return said
     return Label(f"值不对：{fault['msg']}", f"Not a right value: {fault['msg']}")
-
-
-class WrongValue(ValueError):
-    """A validator's complaint in both languages."""
-
-    def __init__(self, zh: str, en: str) -> None:
-        self.label = Label(zh, en)
-        super().__init__(en)
 
 
 def _check(key: str, cls: type[Predicate]) -> None:

@@ -23,6 +23,7 @@ from quanyu.access.contracts import Caller, Scope
 from quanyu.imports import errors, saved
 from quanyu.imports.tables import connection as table
 from quanyu.imports.tables import seen
+from quanyu.kernel.faults import of_field
 from quanyu.kernel.label import Label
 from quanyu.sdk.config import Config, Secret
 from quanyu.sdk.place import PlacePlugin
@@ -221,14 +222,15 @@ class Connections:
             return model.merged(before, given)
         except ValidationError as error:
             raise errors.connection_invalid(
-                [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_input=False)]
+                [(".".join(map(str, one["loc"])), of_field(one)) for one in error.errors(include_input=False)]
             ) from None
 
     def _model(self, kind: str) -> type[Config]:
         if kind == "webhook":
             return WebhookConfig
         if kind not in self.kinds:
-            raise errors.connection_invalid([("kind", f"one of webhook, {', '.join(self.kinds)}")])
+            kinds = f"webhook, {', '.join(self.kinds)}"
+            raise errors.connection_invalid([("kind", Label(f"只能是 {kinds} 之一", f"Must be one of {kinds}"))])
         return self.kinds[kind].config
 
     def _row(self, tx: sa.Connection, brand_id: int, connection_id: str) -> Any:

@@ -8,13 +8,22 @@ from quanyu.kernel.errors import Conflict, Denied, FieldError, Invalid, NotFound
 from quanyu.kernel.label import Label, same
 
 
-def mapping_invalid(problems: Sequence[tuple[str, str]]) -> Invalid:
-    """A document is no mapping."""
+def mapping_invalid(problems: Sequence[tuple[str, Label]]) -> Invalid:
+    """A document is no mapping: what is wrong at which place of it (`""`: with the whole)."""
     return Invalid(
         "mapping_invalid",
         Label("映射有错误", "The mapping has mistakes"),
-        detail=same("; ".join(f"{field}: {why}" for field, why in problems[:5])),
-        fields=tuple(FieldError(field, same(why), same(field)) for field, why in problems),
+        detail=_all_of(problems),
+        fields=tuple(FieldError(field, why, same(field) if field else None) for field, why in problems),
+    )
+
+
+def _all_of(problems: Sequence[tuple[str, Label]]) -> Label:
+    """The first problems, each with its field, as one text."""
+    said = problems[:5]
+    return Label(
+        "；".join(f"{field}：{why.zh}" if field else why.zh for field, why in said),
+        "; ".join(f"{field}: {why.en}" if field else why.en for field, why in said),
     )
 
 
@@ -45,8 +54,8 @@ def file_too_large(limit: int) -> TooLarge:
         "import_file_too_large",
         Label("文件过大", "The file is too large"),
         detail=Label(
-            f"上限 {limit // 1_000_000} MB；请拆分，或用监视文件夹、对象存储导入",
-            f"At most {limit // 1_000_000} MB; split it, or use a watched folder or object storage",
+            f"上限 {limit / 1_000_000:,.6g} MB；请拆成几个文件，或由管理员调大设置 max_import_bytes",
+            f"At most {limit / 1_000_000:,.6g} MB; split it, or have the setting max_import_bytes raised",
         ),
     )
 
@@ -115,13 +124,13 @@ def schedule_invalid(schedule: str) -> Invalid:
     )
 
 
-def connection_invalid(problems: Sequence[tuple[str, str]]) -> Invalid:
-    """The configuration of a connection is wrong."""
+def connection_invalid(problems: Sequence[tuple[str, Label]]) -> Invalid:
+    """The configuration of a connection is wrong: what at which of its fields."""
     return Invalid(
         "import_connection_invalid",
         Label("连接的配置有误", "The connection's configuration is wrong"),
-        detail=same("; ".join(f"{field}: {why}" for field, why in problems[:5])),
-        fields=tuple(FieldError(f"config.{field}", same(why)) for field, why in problems),
+        detail=_all_of(problems),
+        fields=tuple(FieldError(f"config.{field}", why) for field, why in problems),
     )
 
 

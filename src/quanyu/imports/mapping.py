@@ -12,10 +12,11 @@ import json
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from quanyu.events.contracts import CHANNELS, NAMESPACES
 from quanyu.imports.errors import mapping_invalid
+from quanyu.kernel.faults import WrongValue, of_field, of_yaml
 
 Columns = Annotated[list[str], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)]
 Target = Literal["events", "people", "products", "stores"]
@@ -45,7 +46,7 @@ class Value(_Value):
     @model_validator(mode="after")
     def _one_of_both(self) -> Value:
         if bool(self.column) == (self.const is not None):
-            raise ValueError("give either column or const")
+            raise WrongValue("column 与 const 只能、也必须填一个", "Give either column or const")
         return self
 
 
@@ -86,7 +87,10 @@ class Identifier(Column):
     @model_validator(mode="after")
     def _known(self) -> Identifier:
         if self.namespace not in NAMESPACES:
-            raise ValueError(f"unknown namespace {self.namespace}; there are {', '.join(sorted(NAMESPACES))}")
+            there = ", ".join(sorted(NAMESPACES))
+            raise WrongValue(
+                f"没有标识 {self.namespace}；可用：{there}", f"There is no namespace {self.namespace}, only {there}"
+            )
         return self
 
 
@@ -132,6 +136,24 @@ class Reading(_Part):
     sheet: str | None = None
     header_row: int = Field(1, ge=1, le=100)
 
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, given: str | None) -> str | None:
+        try:
+            "".encode(given or "utf-8")
+        except (LookupError, ValueError) as error:
+            raise WrongValue(
+                f"没有编码 {given}；常用：utf-8、gb18030、utf-16", f"There is no encoding {given}; try utf-8 or gb18030"
+            ) from error
+        return given
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_mark(cls, given: str | None) -> str | None:
+        if given is not None and (len(given) != 1 or given in '\r\n"' or not given.isascii()):
+            raise WrongValue("分隔符应是一个字符，如逗号、分号、制表符", "The delimiter is one character, like a comma")
+        return given
+
 
 class Mapping(_Part):
     """Which column is what."""
@@ -164,17 +186,22 @@ class Mapping(_Part):
     @model_validator(mode="after")
     def _whole(self) -> Mapping:
         if self.target == "events" and (self.name is None or self.occurred_at is None):
-            raise ValueError("a mapping to events needs name and occurred_at")
+            raise WrongValue(
+                "变成事件需要 name（事件名）和 occurred_at（发生时间）",
+                "A mapping to events needs name and occurred_at",
+            )
         if self.target == "people" and not self.identifiers:
-            raise ValueError("a mapping to people needs identifiers")
+            raise WrongValue("变成客户需要 identifiers（标识）", "A mapping to people needs identifiers")
         wanted = {"products": ("sku", "name"), "stores": ("store_id", "name")}.get(self.target, ())
         missing = [field for field in wanted if field not in self.fields]
         if missing:
-            raise ValueError(f"a mapping to {self.target} needs fields {', '.join(missing)}")
+            lacking = ", ".join(f"fields.{field}" for field in missing)
+            raise WrongValue(f"变成 {self.target} 还需要 {lacking}", f"A mapping to {self.target} needs {lacking}")
         if self.channel and self.channel.const and self.channel.const not in CHANNELS:
-            raise ValueError(f"unknown channel {self.channel.const}; there are {', '.join(CHANNELS)}")
+            const, there = self.channel.const, ", ".join(CHANNELS)
+            raise WrongValue(f"没有渠道 {const}；可用：{there}", f"There is no channel {const}, only {there}")
         if self.grouped and self.target != "events":
-            raise ValueError("only events can be grouped")
+            raise WrongValue("只有事件可以一单多行（grouped）", "Only events can be grouped")
         return self
 
     def needed(self) -> list[list[str]]:
@@ -196,10 +223,10 @@ def parse(document: Any) -> Mapping:
         given = yaml.safe_load(document) if isinstance(document, str) else document
         return Mapping.model_validate(given)
     except yaml.YAMLError as error:
-        raise mapping_invalid([("", str(error))]) from error
+        raise mapping_invalid([("", of_yaml(error, str(document)))]) from error
     except ValidationError as error:
         raise mapping_invalid(
-            [(".".join(str(step) for step in one["loc"]), one["msg"]) for one in error.errors()]
+            [(".".join(str(step) for step in one["loc"]), of_field(one)) for one in error.errors()]
         ) from error
 
 

@@ -26,13 +26,15 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from quanyu.imports.errors import file_unreadable
 from quanyu.imports.mapping import Reading
-from quanyu.kernel.label import Label, same
+from quanyu.imports.refusing import broken, no_table, undecodable
+from quanyu.kernel.label import Label
 
 Format = Literal["csv", "excel", "parquet", "ndjson"]
 _SAMPLE = 200_000
 _DELIMITERS = ",\t;|"
 _MOST_COLUMNS = 1_000
 _MOST_UNPACKED = 1_000_000_000
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def read(data: bytes, name: str, reading: Reading | None = None) -> Read:
     if not data.strip(b"\0 \r\n\t"):
         raise file_unreadable(Label("文件是空的", "The file is empty"))
     kind = format_of(data, name)
+    if kind in ("csv", "ndjson") and data[:2] not in _UTF16 and (instead := no_table(data)):
+        raise file_unreadable(instead)
     try:
         found = {"csv": _csv, "excel": _excel, "parquet": _parquet, "ndjson": _ndjson}[kind](data, reading)
     except (
@@ -71,9 +75,15 @@ def read(data: bytes, name: str, reading: Reading | None = None) -> Read:
         ValueError,
         OSError,
     ) as error:
-        raise file_unreadable(same(str(error).splitlines()[0][:300])) from error
+        raise file_unreadable(broken(kind, error)) from error
     if found.table.num_columns > _MOST_COLUMNS:
-        raise file_unreadable(Label(f"超过 {_MOST_COLUMNS} 列", f"More than {_MOST_COLUMNS} columns"))
+        raise file_unreadable(
+            Label(
+                f"有 {found.table.num_columns:,} 列，最多 {_MOST_COLUMNS:,} 列；请删去用不到的列，或检查分隔符",
+                f"It has {found.table.num_columns:,} columns, at most {_MOST_COLUMNS:,} are taken: remove what is not"
+                " needed, or see the delimiter",
+            )
+        )
     return replace(found, table=_named(found.table))
 
 
@@ -88,15 +98,35 @@ def format_of(data: bytes, name: str) -> Format:
     return "csv"
 
 
-def encoding_of(data: bytes) -> str:
-    """`utf-8` where the bytes are that, else the Chinese national encoding (which holds GBK and GB2312)."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
+def decoded(data: bytes, encoding: str | None) -> tuple[str, bytes]:
+    """The encoding of a text, and the text in UTF-8. Raises Invalid, naming the line that is not in it.
+
+    Left out, it is UTF-8 where the bytes are or mostly are that, UTF-16 by its mark, else the Chinese national encoding
+    (which holds GBK and GB2312): that one reads much of a damaged UTF-8 as characters that nobody wrote.
+    """
+    guessing = encoding is None
+    if encoding is None:
+        encoding = "utf-16" if data[:2] in _UTF16 else "utf-8"
     try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return "gb18030"
-    return "utf-8"
+        if encoding != "utf-8":
+            return encoding, data.decode(encoding).encode()
+        data.decode()
+    except UnicodeDecodeError as error:
+        if not guessing or encoding != "utf-8" or _mostly_utf8(data, error.start):
+            raise file_unreadable(undecodable(data, encoding, error.start)) from error
+    else:
+        return encoding, data
+    try:
+        return "gb18030", data.decode("gb18030").encode()
+    except UnicodeDecodeError as error:
+        raise file_unreadable(undecodable(data, "gb18030", error.start, beside="UTF-8")) from error
+
+
+def _mostly_utf8(data: bytes, at: int) -> bool:
+    """Whether what lies around a wrong byte is UTF-8 otherwise: in another encoding, hardly a character is."""
+    around = data[max(0, at - _SAMPLE) : at + _SAMPLE].decode("utf-8", "replace")
+    wrong = around.count("\ufffd")
+    return len(around) - len(around.encode("ascii", "ignore")) > 3 * wrong
 
 
 def texts(table: pa.Table) -> pa.Table:
@@ -107,9 +137,10 @@ def texts(table: pa.Table) -> pa.Table:
 
 
 def _csv(data: bytes, reading: Reading) -> Read:
-    encoding = reading.encoding or encoding_of(data)
-    text = data if encoding == "utf-8" else data.decode(encoding, "strict").encode()
+    encoding, text = decoded(data, reading.encoding)
     text = text.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"")
+    if b"\n" not in text:
+        text += b"\n"  # a header and nothing else
     lines = text[:_SAMPLE].split(b"\n", reading.header_row + 1)
     header = lines[min(reading.header_row, len(lines)) - 1].decode("utf-8", "replace")
     delimiter = reading.delimiter or max(_DELIMITERS, key=lambda mark: (header.count(mark), -_DELIMITERS.index(mark)))
@@ -245,6 +276,8 @@ def _ndjson_line_by_line(text: bytes) -> Read:
             lines.append(number)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             ragged.append((number, line[:500].decode("utf-8", "replace")))
+    if not rows:
+        raise file_unreadable(broken("ndjson", ValueError(f"{len(ragged):,} lines")))
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = pa.table({name: pa.array([row.get(name) for row in rows], pa.string()) for name in names})
     return Read(table, "ndjson", Reading(), (), tuple(ragged), np.array(lines, np.int64))

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from quanyu.access.contracts import Scope
 from quanyu.kernel.clock import Clock
 from quanyu.kernel.errors import FieldError, Invalid
+from quanyu.kernel.faults import of_field
 from quanyu.kernel.label import Label
 from quanyu.messaging.errors import channel_unknown, config_invalid, connection_exists, connection_not_found
 from quanyu.messaging.tables import connection, effect
@@ -240,8 +241,8 @@ class Connections:
             # Without the input: it may be a secret.
             raise config_invalid(
                 tuple(
-                    FieldError("config." + ".".join(map(str, entry["loc"])), _sentence(entry))
-                    for entry in error.errors(include_url=False, include_input=False, include_context=False)
+                    FieldError("config." + ".".join(map(str, entry["loc"])), of_field(entry))
+                    for entry in error.errors(include_url=False, include_input=False)
                 )
             ) from None
 
@@ -251,11 +252,3 @@ class Connections:
 
     def _seal(self, brand_id: int, config: Config) -> bytes:
         return self._vault.seal(brand_id, json.dumps(config.opened(), ensure_ascii=False))
-
-
-def _sentence(entry: Any) -> Label:
-    if entry["type"] == "missing":
-        return Label("必填", "This is required")
-    if entry["type"] == "extra_forbidden":
-        return Label("没有这个配置项", "There is no such field")
-    return Label(f"值不对：{entry['msg']}", f"Wrong value: {entry['msg']}")

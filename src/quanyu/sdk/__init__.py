@@ -6,6 +6,7 @@ every channel must pass.
 """
 
 from quanyu.kernel.clock import Clock
+from quanyu.kernel.faults import WrongValue
 from quanyu.kernel.label import Label
 from quanyu.sdk.channel import (
     Answer,
@@ -47,4 +48,5 @@ __all__ = [
     "Received",
     "Secret",
     "Step",
+    "WrongValue",
 ]

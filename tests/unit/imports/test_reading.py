@@ -23,6 +23,7 @@ from quanyu.imports.mapping import Reading
 from quanyu.imports.reading import read
 from quanyu.imports.sealing import SealedFiles
 from quanyu.kernel.errors import Invalid, TooLarge
+from quanyu.kernel.label import Label
 from tests.unit.imports.conftest import chunks
 
 ROWS = [{"订单号": "0012", "金额": "1,234.50"}, {"订单号": "0013", "金额": "-"}]
@@ -134,6 +135,63 @@ def refusal(data: bytes) -> str | None:
 )
 def test_what_is_no_table_is_refused_in_words(data: bytes) -> None:
     assert refusal(data) == "import_file_unreadable"
+
+
+def refused(data: bytes, reading: Reading | None = None) -> Label:
+    """What is said of bytes that are refused."""
+    with pytest.raises(Invalid) as caught:
+        read(data, "f.csv", reading)
+    assert caught.value.detail is not None
+    return caught.value.detail
+
+
+def test_a_byte_that_is_no_character_is_named_with_its_line() -> None:
+    text = "订单号,手机,备注\nA1,13900001111,好的\n".encode()
+    cut = refused(text[:-2])
+    assert cut.zh.startswith("第 2 行「A1,[phone],好」之后有不是 UTF-8 的字符（字节 E7）")
+    assert "CSV UTF-8" in cut.zh
+    assert cut.en.startswith("Line 2, after “A1,[phone],好”, holds what is no UTF-8 (byte E7)")
+    assert "13900001111" not in cut.zh + cut.en
+    assert refused(b"id,name\n1,caf\xe9,\n").zh.startswith("第 2 行「1,caf」之后有既不是 UTF-8 也不是 GB18030 的字符")
+    assert refused("a,b\n1,中\n".encode(), Reading(encoding="ascii")).en.startswith("Line 2, after “1,”")
+
+
+def test_a_damaged_utf8_is_not_read_as_another_encoding() -> None:
+    """GB18030 would take these bytes: as characters that nobody wrote."""
+    broken = ("名称,备注\n" + "苹果,好的\n" * 50).encode().replace("好的".encode(), "好的".encode() + b"\xe5\xa5", 1)
+    assert broken.decode("gb18030")
+    assert "不是 UTF-8" in refused(broken).zh
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "一张图片（PNG）"),
+        (b"\xff\xd8\xff\xe0" + bytes(range(256)), "一张图片（JPEG）"),
+        (b"\x1f\x8b\x08" + bytes(99), "压缩文件（gzip）"),
+        (b"%PDF-1.7\nx", "PDF 文件"),
+        (bytes(range(256)) * 9, "二进制文件"),
+    ],
+)
+def test_a_picture_called_csv_is_called_a_picture(data: bytes, what: str) -> None:
+    assert refused(data).zh.startswith(f"内容是{what}，不是表格")
+
+
+def test_a_table_may_begin_like_a_picture() -> None:
+    assert read(b"BMW,MZ\n1,2\n", "cars.csv").table.column_names == ["BMW", "MZ"]
+
+
+def test_a_header_alone_is_a_table_without_rows() -> None:
+    found = read("订单号,金额".encode(), "f.csv").table
+    assert (found.column_names, found.num_rows) == (["订单号", "金额"], 0)
+
+
+def test_too_many_columns_say_how_many() -> None:
+    assert refused(",".join(f"c{i}" for i in range(1_200)).encode()).zh.startswith("有 1,200 列，最多 1,000 列")
+
+
+def test_lines_without_one_object_are_refused() -> None:
+    assert "没有一行是 JSON 对象" in refused(b"{nope\n{no\n").zh
 
 
 @given(st.binary(max_size=300))

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from quanyu.audiences.predicate import Choice, FormField, Names, Predicate, WrongValue
+from quanyu.audiences.predicate import Choice, FormField, Names, Predicate
 from quanyu.audiences.primitives import EventFilter, Events, events
 from quanyu.audiences.windows import Window, window
+from quanyu.kernel.faults import WrongValue
 from quanyu.kernel.label import Label
 
 EventName = Annotated[str, Field(min_length=1, max_length=100)]

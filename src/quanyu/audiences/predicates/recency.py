@@ -7,10 +7,11 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from quanyu.audiences.predicate import FormField, Names, Predicate, WrongValue, predicate
+from quanyu.audiences.predicate import FormField, Names, Predicate, predicate
 from quanyu.audiences.predicates.event_fields import BEHAVIOUR, EVENT_FIELD, EventName
 from quanyu.audiences.primitives import Condition, events
 from quanyu.audiences.windows import start_of, until
+from quanyu.kernel.faults import WrongValue
 from quanyu.kernel.label import Label
 
 

@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from quanyu.audiences.predicate import FormField, Names, WrongValue, predicate
+from quanyu.audiences.predicate import FormField, Names, predicate
 from quanyu.audiences.predicates.event_fields import WINDOW_FORM, InWindow
 from quanyu.audiences.primitives import Condition, events
+from quanyu.kernel.faults import WrongValue
 from quanyu.kernel.label import Label
 
 

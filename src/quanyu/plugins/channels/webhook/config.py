@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from quanyu.sdk import Config, Secret
+from quanyu.sdk import Config, Secret, WrongValue
 
 
 class WebhookConfig(Config):
@@ -31,7 +31,7 @@ class WebhookConfig(Config):
         except binascii.Error:
             length = 0
         if not 24 <= length <= 64:
-            raise ValueError("签名密钥应为 base64 的 24 到 64 字节 · the secret must be 24 to 64 bytes in base64")
+            raise WrongValue("签名密钥应为 base64 的 24 到 64 字节", "The secret must be 24 to 64 bytes in base64")
         return value
 
     def key(self) -> bytes:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from pydantic import Field, field_validator
 
-from quanyu.sdk import Config, Label, Problem, Secret
+from quanyu.sdk import Config, Label, Problem, Secret, WrongValue
 from quanyu.sdk.place import PlaceFailed, RowPlace, RowsRead
 
 # What an address may say beside host, port, account and database where private addresses are refused.
@@ -46,7 +46,10 @@ class DatabaseConfig(Config):
     def _one_query(cls, given: str) -> str:
         plain = given.strip().rstrip(";").strip()
         if ";" in plain or plain.split(None, 1)[0].lower() not in ("select", "with"):
-            raise ValueError("one SELECT (or WITH … SELECT), without a semicolon")
+            raise WrongValue(
+                "只能是一条 SELECT（或 WITH … SELECT），不含分号",
+                "Give one SELECT (or WITH … SELECT), without a semicolon",
+            )
         return plain
 
 

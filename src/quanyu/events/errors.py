@@ -312,11 +312,10 @@ def replay_ended(status: str) -> Conflict:
     )
 
 
-def plan_invalid(why: str) -> Invalid:
-    """A tracking plan cannot be read or contradicts itself; `why` names the place."""
-    return Invalid(
-        "plan_invalid", Label("埋点方案有误", "The tracking plan is not valid"), detail=Label(f"请修改：{why}", why)
-    )
+def plan_invalid(why: Label, where: str = "") -> Invalid:
+    """A tracking plan cannot be read or contradicts itself: why, and at which place of it."""
+    detail = Label(f"{where}：{why.zh}", f"{where}: {why.en}") if where else why
+    return Invalid("plan_invalid", Label("埋点方案有误", "The tracking plan is not valid"), detail=detail)
 
 
 def plan_changed(version: int) -> Conflict:

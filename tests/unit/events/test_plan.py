@@ -100,11 +100,22 @@ def test_nothing_is_the_empty_plan() -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("events: {a: {properties: {b: {type: money}}}}", "$.events[...].properties[...].type"),
-        ("events: {a: {propertys: {}}}", "propertys"),
-        ("events: [a]", "$.events"),
-        ("enforce: maybe", "$.enforce"),
-        ("a: [", "expected"),
+        (
+            "events: {a: {properties: {b: {type: money}}}}",
+            "events.a.properties.b.type: It cannot be 'money', only any, boolean",
+        ),
+        ("events: {a: {rule: stop}}", "events.a.rule: It cannot be 'stop', only drop, keep, quarantine"),
+        ("events: {a: {propertys: {}}}", "events.a: There is no field propertys, only description, owner"),
+        ("events: {a: {properties: {b: {minimum: x}}}}", "events.a.properties.b.minimum: Expected whole number or"),
+        ("events: {1: {}}", "events: A name must be a text"),
+        ("events: [a]", "events: Expected object (name: value), but it is list"),
+        ("enforce: maybe", "enforce: Expected true or false, but it is text"),
+        ("a: [", "A bracket is not closed"),
+        ("events:\n\ta: {}", "Line 2, column 1 “a: {}”: Indent with spaces"),
+        ("events:\n  a:\n    rule: keep\n   owner: x\n", "Line 4, column 4 “owner: x”: The indent does not line up"),
+        ("a: 'x", "A quotation mark is not closed"),
+        ("x: 2024-13-45", "too deep, or with a wrong number, date"),
+        ("[" * 20_000, "closed"),
         ("events: {a: {properties: {b: {type: list, allowed: [x]}}}}", "events.a.properties.b.allowed"),
         ("events: {a: {properties: {b: {type: number, allowed: [x]}}}}", "events.a.properties.b.allowed"),
         ("events: {a: {properties: {b: {type: text, minimum: 1}}}}", "events.a.properties.b"),
@@ -118,6 +129,28 @@ def test_a_mistake_is_named_with_its_place(text: str, place: str) -> None:
     assert caught.value.code == "plan_invalid"
     assert caught.value.detail is not None
     assert place in caught.value.detail.en
+
+
+def test_a_mistake_is_told_in_chinese_without_the_parsers_words() -> None:
+    told = {
+        "events:\n  a:\n    rule: keep\n   owner: x\n": "第 4 行第 4 列「owner: x」：缩进没有与同级的上一行对齐",
+        "events: {a: {properties: {b: {type: money}}}}": (
+            "events.a.properties.b.type：不能是 'money'；可用：any, boolean, integer, list, number, object, text, time"
+        ),
+        "enforce: maybe": "enforce：应为 true 或 false，却是文本",
+    }
+    for text, detail in told.items():
+        with pytest.raises(Invalid) as caught:
+            load(text)
+        assert caught.value.detail is not None
+        assert caught.value.detail.zh == detail
+
+
+def test_what_the_console_sends_is_told_the_same_way() -> None:
+    with pytest.raises(Invalid) as caught:
+        from_json('{"events": {"a": {"properties": {"b": {"type": "money"}}}}}')
+    assert caught.value.detail is not None
+    assert caught.value.detail.en.startswith("events.a.properties.b.type: It cannot be 'money'")
 
 
 def plan_of(**more: object) -> Plan:

@@ -19,13 +19,14 @@ from quanyu.access.api import Brands
 from quanyu.access.contracts import Scope
 from quanyu.imports import errors, saved
 from quanyu.imports.connections import Connections, next_time
+from quanyu.imports.contracts import KeptFile
 from quanyu.imports.mapping import Reading
 from quanyu.imports.reading import Read
 from quanyu.imports.running import begin, make, take
 from quanyu.imports.tables import connection as table
 from quanyu.imports.tables import seen
 from quanyu.kernel.clock import micros
-from quanyu.kernel.errors import QuanyuError
+from quanyu.kernel.errors import QuanyuError, TooLarge
 from quanyu.kernel.label import Label
 from quanyu.sdk.place import FilePlace, PlaceFailed, RowPlace, Surroundings
 from quanyu.storage.bulk import upsert
@@ -70,8 +71,7 @@ class Places:
                 row, Label(f"{problem.title.zh}。{problem.remedy.zh}", f"{problem.title.en}. {problem.remedy.en}")
             )
         except QuanyuError as error:
-            detail = error.detail or error.title
-            self._note(row, Label(f"{error.title.zh}：{detail.zh}", f"{error.title.en}: {detail.en}"))
+            self._note(row, error.sentence())
         else:
             self._note(row, None, at_once=more)
         return True
@@ -91,14 +91,29 @@ class Places:
                 continue
             if taken == _FILES_AT_ONCE:
                 return True
-            if file.size > self._host.files.most_bytes:
-                raise errors.file_too_large(self._host.files.most_bytes)
-            kept = self._host.keep_file(caller, file.path.rsplit("/", 1)[-1], place.read(file.path))
-            job = self._host.new_job(caller, mapping, file.path, file_id=kept.file_id, connection_id=row.connection_id)
+            # What is refused stands among the imports with its reason, and those behind it go on: tried again only
+            # when it changes.
+            refused: TooLarge | None = None
+            kept: KeptFile | None = None
+            try:
+                if file.size > self._host.files.most_bytes:
+                    raise errors.file_too_large(self._host.files.most_bytes)
+                kept = self._host.keep_file(caller, file.path.rsplit("/", 1)[-1], place.read(file.path))
+            except TooLarge as error:
+                refused = error
+            job = self._host.new_job(
+                caller,
+                mapping,
+                file.path,
+                file_id=kept.file_id if kept else None,
+                connection_id=row.connection_id,
+            )
             with self._state.write() as tx:
                 if not lease.confirm(tx) or not self._as_read(tx, row):
                     return False
                 saved.add_job(tx, job)
+                if refused is not None:
+                    saved.end_job(tx, job.job_id, "failed", self._clock.now(), refused.sentence())
                 upsert(
                     tx,
                     seen,

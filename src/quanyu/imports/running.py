@@ -25,7 +25,6 @@ from quanyu.imports.recording import Counts, catalogue, record
 from quanyu.imports.sealing import SealedFiles
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.errors import QuanyuError
-from quanyu.kernel.label import Label
 from quanyu.storage.lease import Lease
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
@@ -147,11 +146,8 @@ class Runner:
             saved.end_job(tx, job.job_id, "done", now)
 
     def _fail(self, job: Job, error: QuanyuError) -> None:
-        problem = error.title
-        if error.detail:
-            problem = Label(f"{error.title.zh}：{error.detail.zh}", f"{error.title.en}: {error.detail.en}")
         with self._state.write() as tx:
-            saved.end_job(tx, job.job_id, "failed", self._clock.now(), problem)
+            saved.end_job(tx, job.job_id, "failed", self._clock.now(), error.sentence())
         self._at_hand = None
 
     def _forget_files(self) -> None:

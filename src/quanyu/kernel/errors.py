@@ -46,6 +46,12 @@ class QuanyuError(Exception):
         self.retry_after = retry_after
         super().__init__(f"{self.code}: {self.title.en}" + (f" ({detail.en})" if detail else ""))
 
+    def sentence(self) -> Label:
+        """Title and detail as one text, to be kept with what failed."""
+        if self.detail is None:
+            return self.title
+        return Label(f"{self.title.zh}：{self.detail.zh}", f"{self.title.en}: {self.detail.en}")
+
 
 class BadRequest(QuanyuError):
     """The request cannot be read."""

@@ -76,6 +76,28 @@ def test_a_folder_brings_each_file_once_and_a_changed_one_again(world: World) ->
     assert state_of(world, made).problem is None
 
 
+def test_a_file_that_is_too_large_is_refused_once_and_the_others_go_on(world: World) -> None:
+    imports = world.product.imports
+    inbox = world.product.settings.data_path / "inbox" / "acme"
+    imports.files.most_bytes = 500
+    drop(inbox, "a.csv", HEADER + "".join(LINE.format(n=n, amount="1.00") for n in range(50)))
+    drop(inbox, "b.csv", HEADER + LINE.format(n=100, amount="5.00"))
+    made = connect(world, "folder", {"path": str(inbox)})
+    turn(world)
+    turn(world)
+    assert amounts(world) == {"A100": 500}
+    jobs = {job.title: job for job in imports.list_jobs(world.scope, None, 50, made.connection_id)}
+    assert {title: job.status for title, job in jobs.items()} == {"a.csv": "failed", "b.csv": "done"}
+    assert len(imports.list_jobs(world.scope, None, 50)) == 2, "not tried again while it is the same"
+    problem = jobs["a.csv"].problem
+    assert problem is not None
+    assert "max_import_bytes" in problem.zh
+    assert (state_of(world, made).problem, state_of(world, made).failures) == (None, 0)
+    drop(inbox, "a.csv", HEADER + LINE.format(n=7, amount="7.00"), age=30)
+    turn(world)
+    assert amounts(world) == {"A7": 700, "A100": 500}
+
+
 def test_a_folder_outside_of_the_allowed_ones_is_refused_in_words(world: World, tmp_path: Path) -> None:
     outside = tmp_path / "elsewhere"
     drop(outside, "secret.csv", HEADER + LINE.format(n=1, amount="1.00"))
@@ -223,8 +245,14 @@ def test_a_killed_reading_of_a_database_repeats_nothing(
     ],
 )
 def test_a_query_that_is_no_reading_is_refused(world: World, config: dict[str, Any]) -> None:
-    with pytest.raises(Invalid, match="import_connection_invalid"):
+    with pytest.raises(Invalid, match="import_connection_invalid") as caught:
         connect(world, "database", config)
+    (fault,) = caught.value.fields
+    assert fault.message.zh in (
+        "只能是一条 SELECT（或 WITH … SELECT），不含分号",
+        "写法不对，可能有不允许的字符",
+        "没有这一项",
+    )
 
 
 def test_a_database_in_a_file_cannot_be_pointed_to(world: World, tmp_path: Path) -> None:

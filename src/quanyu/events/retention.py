@@ -152,22 +152,28 @@ class Retention:
             from_at,
         )
 
-    def set(self, tx: sa.Connection, scope: Scope, name: str, keep: Keep, days: int | None, by: str) -> None:
+    def set(self, tx: sa.Connection, scope: Scope, name: str, keep: Keep, days: int | None, by: str) -> bool:
         """Keep events of `name` (`*`: of every name without a rule) for ever, for `days` days, or as all others.
 
-        Raises Invalid.
+        Whether that changes anything: a rule that is set again as it is goes on, and waits for no day anew. Raises
+        Invalid.
         """
         _check(name, keep, days)
         now = self._clock.now()
         if keep == "others":
             mine = sa.and_(retention.c.brand_id == scope.brand_id, retention.c.name == name)
-            if tx.execute(sa.delete(retention).where(mine)).rowcount:
-                # What the rule spared comes under the general one now, and has its day of grace too.
-                general = sa.and_(retention.c.brand_id == scope.brand_id, retention.c.name == EVERY_NAME)
-                tx.execute(sa.update(retention).where(general).values(set_by=by, set_at=now))
-            return
+            if not tx.execute(sa.delete(retention).where(mine)).rowcount:
+                return False
+            # What the rule spared comes under the general one now, and has its day of grace too.
+            general = sa.and_(retention.c.brand_id == scope.brand_id, retention.c.name == EVERY_NAME)
+            tx.execute(sa.update(retention).where(general).values(set_by=by, set_at=now))
+            return True
+        before = _rules(tx, scope.brand_id).get(name)
+        if before is not None and before.days == days:
+            return False
         rule = {"brand_id": scope.brand_id, "name": name, "days": days, "set_by": by, "set_at": now}
         upsert(tx, retention, [rule], ["brand_id", "name"], ["days", "set_by", "set_at"])
+        return True
 
 
 def _check(name: str, keep: Keep, days: int | None) -> None:

@@ -126,9 +126,9 @@ def router(retention: Retention, guard: Guard, audit: Audit, state: State) -> AP
         if found.events and not body.confirm:
             raise errors.retention_unconfirmed(found.events, str(found.begins_on), str(found.before_on))
         with state.write() as tx:
-            retention.set(tx, caller.scope, body.event, body.keep, body.days, caller.name)
-            detail = {"keep": body.keep, "days": body.days, "removes": found.events}
-            audit.record(caller, "retention_set", body.event, detail, tx=tx)
+            if retention.set(tx, caller.scope, body.event, body.keep, body.days, caller.name):
+                detail = {"keep": body.keep, "days": body.days, "removes": found.events}
+                audit.record(caller, "retention_set", body.event, detail, tx=tx)
 
     return routes
 

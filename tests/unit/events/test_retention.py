@@ -120,6 +120,22 @@ def test_a_rule_takes_its_kind_once_it_is_older_than_its_days_and_nothing_else(s
     assert shop.balanced()
 
 
+def test_a_rule_that_is_set_again_as_it_is_waits_for_no_day_anew(shop: Shop) -> None:
+    shop.send(("seen", 40), ("seen", 1))
+    shop.keep(seen=30)
+    with shop.state.write() as tx:
+        assert shop.retention.set(tx, shop.scope, "seen", "days", 30, "bob") is False
+        assert shop.retention.set(tx, shop.scope, "bought", "others", None, "bob") is False
+    (kind,) = shop.retention.kinds(shop.scope)
+    assert kind.own is not None
+    assert kind.own.set_by == "ann"
+    assert shop.follow() == 1
+    with shop.state.write() as tx:
+        assert shop.retention.set(tx, shop.scope, "seen", "days", 20, "bob") is True
+    shop.send(("seen", 25))
+    assert shop.follow() == 0, "another rule has its day of grace"
+
+
 def test_the_day_is_the_brands_own(shop: Shop) -> None:
     shop.send(("seen", 2.0), ("seen", 2.5))  # 22:13 and 10:13 of the same day in Shanghai
     shop.keep(seen=1)

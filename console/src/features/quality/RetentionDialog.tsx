@@ -29,13 +29,14 @@ export default function RetentionDialog({ rule, name, others, close }: Props) {
   const preview = useRetentionPreview(brand.brand, wanted);
   const set = useSetRetention();
   const change = (what: () => void) => { what(); setSure(false); };
+  const unchanged = keep === rule.keep && wanted.days === (rule.keep === "days" ? rule.days : null);
   const going = preview.data?.events ?? 0;
   return (
     <Modal
       open
       title={t("retention.title_", { name })}
       okText={t("shell:actions.save")}
-      okButtonProps={{ danger: going > 0, disabled: !preview.isSuccess || (going > 0 && !sure), "data-testid": "retention-save" }}
+      okButtonProps={{ danger: going > 0, disabled: unchanged || !preview.isSuccess || (going > 0 && !sure), "data-testid": "retention-save" }}
       confirmLoading={set.isPending}
       onCancel={close}
       onOk={() => set.mutate({ ...wanted, confirm: sure }, { onSuccess: () => { void message.success(t("retention.saved")); close(); }, onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))) })}
@@ -53,7 +54,9 @@ export default function RetentionDialog({ rule, name, others, close }: Props) {
       />
       {keep === "days" ? <InputNumber className="retention-days" data-testid="retention-days" aria-label={t("retention.forDays")} min={1} max={36_500} precision={0} suffix={t("retention.day")} value={days} onChange={(value) => change(() => setDays(value))} /> : null}
       <div className="retention-preview" aria-live="polite" data-testid="retention-preview">
-        {!preview.isEnabled ? (
+        {unchanged ? (
+          <p className="faint">{t("retention.unchanged")}</p>
+        ) : !preview.isEnabled ? (
           <p className="faint">{t("retention.daysNeeded")}</p>
         ) : preview.isPending ? (
           <Skeleton active title={false} paragraph={{ rows: 2 }} />

@@ -45,6 +45,13 @@ export function useSetRetention() {
   return useMutation({ mutationFn: (rule: Rule & { confirm: boolean }) => put("/retention", rule), onSuccess: () => void queries.invalidateQueries({ queryKey: ["retention"] }) });
 }
 
+const HOUR = 3_600_000;
+
+/** When the books' 24 hours before a moment begin: they are kept by whole hours. */
+export function dayBefore(moment: number): string {
+  return new Date(Math.ceil((moment - 24 * HOUR) / HOUR) * HOUR).toISOString();
+}
+
 /** Where the events of a problem are. */
 export function addressOf(problem: Problem): string {
   const query = (values: Record<string, string>) => new URLSearchParams(Object.entries(values).filter(([, value]) => value)).toString();

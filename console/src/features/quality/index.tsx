@@ -3,7 +3,7 @@ import { App, Button, Dropdown, Segmented } from "antd";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { addressOf, useHealth, useProblems, useQualityActions, type Health, type Problem } from "@/features/quality/api";
+import { addressOf, dayBefore, useHealth, useProblems, useQualityActions, type Health, type Problem } from "@/features/quality/api";
 import { say } from "@/shared/api";
 import { Retention } from "@/features/quality/retention";
 import { ago, at, integer, percent } from "@/shared/format";
@@ -110,6 +110,7 @@ function Sources({ checked }: { checked: string | null | undefined }) {
   const { t } = useTranslation("quality");
   const { brand } = useSession();
   const query = useHealth(brand.brand);
+  const since = dayBefore(query.dataUpdatedAt);
   const share = (row: Health, part: number) => (row.events ? percent(part / row.events) : "–");
   return (
     <Card title={t("sources")} extra={checked ? <small className="faint">{t("counted", { when: ago(checked) })}</small> : null}>
@@ -127,8 +128,8 @@ function Sources({ checked }: { checked: string | null | undefined }) {
               { title: t("weekBefore"), dataIndex: "week_before", align: "right", render: integer },
               { title: t("days14"), dataIndex: "days", render: (days: number[]) => <Bars values={days} label={t("days14")} /> },
               { title: t("withPerson"), key: "person", align: "right", render: (_, row) => share(row, row.with_person) },
-              { title: t("broken"), dataIndex: "broken", align: "right", render: (value: number, row) => (value ? <Link to={`/plan?tab=violations&source=${row.source}`}>{integer(value)}</Link> : 0) },
-              { title: t("quarantined"), dataIndex: "quarantined", align: "right", render: (value: number, row) => (value ? <Link to={`/sources?tab=quarantine&source=${row.source}`}>{integer(value)}</Link> : 0) },
+              { title: t("broken"), dataIndex: "broken", align: "right", render: (value: number, row) => (value ? <Link to={`/plan?tab=violations&hours=24&source=${row.source}`}>{integer(value)}</Link> : 0) },
+              { title: t("quarantined"), dataIndex: "quarantined", align: "right", render: (value: number, row) => (value ? <Link to={`/sources?${new URLSearchParams({ tab: "quarantine", source: row.source, since }).toString()}`}>{integer(value)}</Link> : 0) },
               { title: t("state"), key: "state", render: (_, row) => <Pill tone={row.problems ? "warn" : "good"} dot>{row.problems ? t("count", { count: row.problems }) : t("fine")}</Pill> },
             ]}
             emptyText={t("noSources")}

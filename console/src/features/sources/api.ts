@@ -24,7 +24,7 @@ export function useBooks(source: string | null) {
   });
 }
 
-export function useQuarantine(brand: string, filters: { source?: string; reason?: string; status?: string }) {
+export function useQuarantine(brand: string, filters: { source?: string; reason?: string; status?: string; since?: string }) {
   return useList<Held>(["quarantine", brand, "items", filters], (cursor, signal) => get<Page<Held>>("/quarantine", { ...filters, cursor, limit: 50 }, signal));
 }
 

@@ -18,7 +18,7 @@ export default function Quarantine() {
   const { t } = useTranslation("sources");
   const { brand, may } = useSession();
   const { message } = App.useApp();
-  const { filters, change, reset, active } = useFilters(["source", "reason", "status"]);
+  const { filters, change, reset, active } = useFilters(["source", "reason", "status", "since"]);
   const query = useQuarantine(brand.brand, filters);
   const sources = useSources(brand.brand);
   const named = useSourceName();
@@ -42,6 +42,7 @@ export default function Quarantine() {
         <Select allowClear style={{ width: 180 }} aria-label={t("source")} placeholder={t("source")} value={filters.source} onChange={(source?: string) => change({ source })} options={(sources.data?.items ?? []).map((one) => ({ value: one.source, label: say(one.name) }))} />
         <Select allowClear style={{ width: 150 }} aria-label={t("status")} placeholder={t("status")} value={filters.status} onChange={(status?: string) => change({ status })} options={["held", "replayed", "discarded"].map((value) => ({ value, label: t(`held.${value}`) }))} />
         {filters.reason ? <Button onClick={() => change({ reason: null })}>{t("reason")}: {say(query.items[0]?.reason_label) || filters.reason} ✕</Button> : null}
+        {filters.since ? <Button onClick={() => change({ since: null })}>{t("receivedSince", { when: at(filters.since, "MM-DD HH:mm") })} ✕</Button> : null}
       </FilterBar>
       <Loaded query={query} rows={6}>
         {() =>

@@ -42,7 +42,7 @@ export function Jobs() {
             ]}
           />
           <Drawer open={open !== null} size={760} title={open?.title} onClose={() => setOpen(null)}>
-            {open ? <><JobBooks job={page.items.find((job) => job.job_id === open.job_id) ?? open} />{open.bad ? <BadRows job={open} /> : null}</> : null}
+            {open ? <><JobBooks job={page.items.find((job) => job.job_id === open.job_id) ?? open} />{open.bad ? <BadRows job={open} as="h2" /> : null}</> : null}
           </Drawer>
         </section>
       ) : <Empty title={t("noJobs")} hint={t("noJobsHint")} />}
@@ -63,14 +63,15 @@ export function JobBooks({ job }: { job: Job }) {
   );
 }
 
-export function BadRows({ job }: { job: Job }) {
+/** `as`: what comes after the heading above it. */
+export function BadRows({ job, as: Heading = "h3" }: { job: Job; as?: "h2" | "h3" }) {
   const { t } = useTranslation("imports");
   const { may } = useSession();
   const query = useBadRows(job.job_id, job.bad);
   return (
     <section>
       <div className="row">
-        <h3>{t("refusedRows")}</h3>
+        <Heading>{t("refusedRows")}</Heading>
         {may("sources.write") ? <Button icon={<DownloadOutlined />} onClick={() => download(`/imports/${job.job_id}/errors.csv`)}>{t("download")}</Button> : null}
       </div>
       <p className="faint">{t("mend")}</p>

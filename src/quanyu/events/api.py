@@ -108,6 +108,7 @@ class Events:
         self._log: Writers | None = None
         self._reader: LogReader | None = None
         self._stepped_over: tuple[Damage, ...] = ()
+        self._alone = False  # whether no frame was read with them
         self._backlog_reader: LogReader | None = None
         self._books_end: dict[str, Position] | None = None
         self._keys: KeyIndex | None = None
@@ -227,7 +228,7 @@ class Events:
 
         Damage that the last reading met with no frame to come with goes into the books here.
         """
-        if self._stepped_over:
+        if self._alone and self._stepped_over:
             batch = self.decode(())
             with self._state.write() as tx:
                 self.commit_books(tx, batch)
@@ -244,7 +245,7 @@ class Events:
         if self._reader is None:
             self._reader = LogReader(self._folder / "log", self._vault.cipher(0, "log"))
         found = self._reader.read(self.cursors() if after is None else after, max_events=max_events)
-        self._stepped_over = tuple(self._reader.stepped_over.values())
+        self._stepped_over, self._alone = tuple(self._reader.stepped_over.values()), not found
         return found
 
     def decode(self, frames: Sequence[Frame]) -> Batch:

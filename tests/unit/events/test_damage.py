@@ -19,6 +19,7 @@ from quanyu.events.quality import Problem, Quality
 from quanyu.events.reconcile import Reconciliation
 from quanyu.events.tables import damage
 from quanyu.kernel.clock import ManualClock, micros
+from quanyu.kernel.errors import Conflict
 from quanyu.kernel.ids import SeededIds
 from quanyu.kernel.label import Label
 from quanyu.storage.engine import DuckDBEngine
@@ -228,6 +229,26 @@ def test_damage_without_a_frame_to_come_with_is_written_down_before_the_next_rea
     assert log.send(1)[0] > last
     log.world.drain()
     assert log.hours() == [(13, 8, 0, 0, 5)]
+
+
+def test_damage_never_takes_along_a_frame_that_could_not_be_decoded(log: Log) -> None:
+    (first,) = log.send(3, source="nobody")
+    (last,) = log.send(4)
+    log.rot(last, 60)
+    log.restart()
+    events = log.world.events
+    for _ in range(2):
+        with pytest.raises(Conflict) as vanished:
+            read_batch(events, events.cursors(), 1000)
+        assert vanished.value.code == "source_vanished"
+        events.pump()
+        assert (events.cursors(), log.rows()) == ({}, [])
+    with log.world.state.write() as tx:
+        events.sources.ensure(
+            tx, source="nobody", brand_id=log.world.brand.brand_id, name=Label("有", "Somebody"), kind="sdk"
+        )
+    assert log.world.drain().began == {"w00": first}
+    assert log.rows() == [(last.segment, last.offset, "web", 4)]
 
 
 def test_damage_that_comes_with_another_writers_frames_is_not_waiting_any_more(log: Log) -> None:

@@ -198,6 +198,7 @@ def test_reported_stock_is_seen_by_product_and_store(
     page.get_by_role("button", name="展开" if zh else "Unfold").first.click()
     expect(page.get_by_text("W2", exact=True)).to_be_visible()
     expect(page.get_by_text("3.5", exact=True)).to_be_visible()
+    expect(page.get_by_text("偏低" if zh else "Few", exact=True)).to_be_visible()
     _picture(page, f"goods-{language}-{width}")
     scrolled = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert scrolled <= 0, "the page scrolls sideways"

@@ -84,8 +84,8 @@ class Run:
         real = product.state.write
 
         @contextmanager
-        def write() -> Iterator[sa.Connection]:
-            with real() as tx:
+        def write(**how: Any) -> Iterator[sa.Connection]:
+            with real(**how) as tx:
                 yield tx
                 self.points.fp_pass(COMMIT)
             self.points.fp_pass(COMMIT)

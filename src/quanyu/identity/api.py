@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +13,7 @@ from quanyu.access.api import Audit
 from quanyu.access.contracts import Caller, Scope
 from quanyu.events.contracts import NativeIdentifier
 from quanyu.identity import decisions, everything, homes, people, sequences
+from quanyu.identity.batch import Mentions, read
 from quanyu.identity.blocking import Blocking
 from quanyu.identity.contracts import (
     Decided,
@@ -41,7 +42,7 @@ from quanyu.storage.bulk import rows
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
-__all__ = ["Identity"]
+__all__ = ["Identity", "Mentions"]
 
 
 class Identity:
@@ -69,22 +70,26 @@ class Identity:
         self.blocking = Blocking(state, vault, clock, ids, audit, self.book, region)
 
     # ------------------------------------------------------------------------------------------ events to people
-    def resolve(self, tx: sa.Connection, batch: pa.Table) -> Resolved:
+    def read(self, batch: pa.Table) -> Mentions:
+        """Whom a micro-batch (columns as `BATCH_SCHEMA`) mentions: what `resolve` can know before its transaction."""
+        return read(batch, self.book, self._vault, lambda _: self._region)
+
+    def resolve(self, tx: sa.Connection, batch: pa.Table, mentions: Mentions | None = None) -> Resolved:
         """The person of every event of a micro-batch (columns as `BATCH_SCHEMA`), in row order.
 
         Writes new identifiers, links and people, and settles the clusters that the batch touches. What events
-        unbind (`traits.unbind`) is cut loose first.
+        unbind (`traits.unbind`) is cut loose first. `mentions` is what `read` found in this batch.
         """
         now = micros(self._clock.now())
         unbound = self._unbind(tx, batch, now)
         return resolve(
             tx,
             batch,
+            self.read(batch) if mentions is None else mentions,
             book=self.book,
             vault=self._vault,
             ids=self._ids,
             now=now,
-            region=self._region,
             unbound=unbound,
         )
 
@@ -135,9 +140,10 @@ class Identity:
             decisions.settle_around(self._bench(tx, brand_id, now), [row[0] for row in found])
         return everything
 
-    def set_homes(self, tx: sa.Connection, given: Sequence[Home]) -> set[int]:
-        """Keep where identifiers say their person belongs; the ids of the people concerned."""
-        return homes.record(tx, given) if given else set()
+    def set_homes(self, tx: sa.Connection, given: Sequence[Home], person_of: Mapping[int, int]) -> None:
+        """Keep where identifiers say their person belongs. `person_of`: whose each is now (0: nobody's)."""
+        if given:
+            homes.record(tx, given, person_of)
 
     def moved(self) -> pa.Table:
         """Identifiers whose events in history name a person they no longer belong to.
@@ -381,9 +387,8 @@ class Identity:
                 pa.list_(pa.struct([("namespace", pa.string()), ("value", pa.string())])),
             ),
         }
-        resolved = resolve(
-            tx, pa.table(one), book=self.book, vault=self._vault, ids=self._ids, now=now, region=self._region
-        )
+        batch = pa.table(one)
+        resolved = resolve(tx, batch, self.read(batch), book=self.book, vault=self._vault, ids=self._ids, now=now)
         return int(resolved.carried.identifier_id[0])
 
     def _form(self, namespace: str, value: str) -> Normal | Refused:

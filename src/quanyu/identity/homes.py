@@ -7,18 +7,21 @@ earliest (the store of the first order is the member's home).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from quanyu.identity.contracts import Home
+from quanyu.identity.contracts import Home, HomeKind
 from quanyu.identity.tables import identifier, identifier_home, person
 from quanyu.storage.bulk import rows, upsert
 
+KINDS: tuple[HomeKind, ...] = ("store", "staff")
+_COLUMN = {"store": person.c.home_store, "staff": person.c.owner_staff}
 
-def record(tx: sa.Connection, given: Sequence[Home]) -> set[int]:
-    """Keep what is said of identifiers and derive the people concerned; the ids of those people."""
+
+def record(tx: sa.Connection, given: Sequence[Home], person_of: Mapping[int, int]) -> None:
+    """Keep what is said of identifiers and derive the people concerned; `person_of` is whose each identifier is."""
     best: dict[tuple[int, str, bool], Home] = {}
     for home in given:
         key = (home.identifier_id, home.kind, home.declared)
@@ -39,13 +42,13 @@ def record(tx: sa.Connection, given: Sequence[Home]) -> set[int]:
         for home in best.values()
     ]
     upsert(tx, identifier_home, values, ["identifier_id", "kind", "declared"], ["value", "at"])
-    people = _people(tx, {key[0] for key in best})
-    derive(tx, people)
-    return people
+    for kind in KINDS:
+        people = {person_of[key[0]] for key in best if key[1] == kind}
+        derive(tx, people - {0}, [kind])
 
 
 def _stored(tx: sa.Connection, numbers: Iterable[int]) -> dict[tuple[int, str, bool], Home]:
-    wanted = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in numbers])
+    wanted = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in sorted(numbers)])
     table = identifier_home.c
     found = tx.execute(
         sa.select(
@@ -55,37 +58,26 @@ def _stored(tx: sa.Connection, numbers: Iterable[int]) -> dict[tuple[int, str, b
     return {(row[0], row[1], bool(row[4])): Home(*row) for row in found}
 
 
-def _people(tx: sa.Connection, numbers: Iterable[int]) -> set[int]:
-    wanted = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in numbers])
-    statement = (
-        sa.select(identifier.c.person_id)
-        .distinct()
-        .join_from(wanted, identifier, identifier.c.identifier_id == wanted.c.identifier_id)
-        .where(identifier.c.person_id > 0)
-    )
-    return {int(number) for number in tx.execute(statement).scalars()}
-
-
 def _beats(one: Home, other: Home) -> bool:
     if one.at != other.at:
         return (one.at > other.at) is one.declared
     return one.value < other.value
 
 
-def derive(tx: sa.Connection, people: Iterable[int]) -> None:
-    """Set `home_store` and `owner_staff` of these people from their identifiers."""
-    wanted = [(int(number),) for number in people]
+def derive(tx: sa.Connection, people: Iterable[int], kinds: Sequence[HomeKind] = KINDS) -> None:
+    """Set the homes (of `kinds`) of these people from their identifiers."""
+    wanted = [(int(number),) for number in sorted(people)]
     if not wanted:
         return
     given = rows(tx, {"person_id": sa.BigInteger}, wanted)
     tx.execute(
         sa.update(person)
         .where(person.c.person_id == given.c.person_id)
-        .values(home_store=_value("store"), owner_staff=_value("staff"))
+        .values({_COLUMN[kind]: _value(kind) for kind in kinds})
     )
 
 
-def _value(kind: str) -> Any:
+def _value(kind: HomeKind) -> Any:
     """The value that counts for the person of the enclosing statement."""
     said = identifier_home.alias()
     own = identifier.alias()

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from pyroaring import BitMap
 
 from quanyu.identity import records, sequences
-from quanyu.identity.batch import Mentions, Seen, read
+from quanyu.identity.batch import Mentions, Seen
 from quanyu.identity.contracts import Carried, Resolved
 from quanyu.identity.policies import PolicyBook
 from quanyu.identity.records import DAY, NewLinks, Pairs
@@ -32,19 +32,19 @@ _PAIR = 1 << 32  # ids are below 2**32, so a pair of them is one integer
 def resolve(
     tx: sa.Connection,
     table: pa.Table,
+    mentions: Mentions,
     *,
     book: PolicyBook,
     vault: Vault,
     ids: Ids,
     now: int,
-    region: str = "CN",
     unbound: Mapping[tuple[int, str], int] | None = None,
 ) -> Resolved:
     """The person of every row of `table` (columns as `BATCH_SCHEMA`), writing what is new on the way.
 
+    `mentions` is what `batch.read` found in `table`.
     `unbound` says when identifiers, by (brand, hash), were cut loose: for those that begin in this batch.
     """
-    mentions = read(table, book, vault, lambda _: region)
     occurred = table.column("occurred_at").to_numpy()
     count = table.num_rows
     person, anchor = np.zeros(count, np.int64), np.zeros(count, np.int64)

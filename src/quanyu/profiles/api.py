@@ -104,7 +104,9 @@ class Profiles:
         if self._recount(tx, batch):
             self._sightings.forget()
         homes += _implied_homes(batch, resolved)
-        self.identity.set_homes(tx, homes)
+        anchors, at = np.unique(resolved.anchor_id, return_index=True)
+        person_of = dict(zip(anchors.tolist(), resolved.person_id[at].tolist(), strict=True))
+        self.identity.set_homes(tx, homes, person_of)
 
     def _take_traits(self, tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> list[Home]:
         concerned = np.flatnonzero(

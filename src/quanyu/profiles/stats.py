@@ -91,8 +91,9 @@ def add(tx: sa.Connection, batch: pa.Table, anchor_id: I64, sightings: Sightings
     np.maximum.at(seen, place[own], at[own])
     brand_of = np.zeros(numbers.size, np.int64)
     brand_of[place] = brand
-    later = _later(tx, numbers, seen, sightings or Sightings(1))
-    wanted = (orders > 0) | (total != 0) | later
+    wanted = (orders > 0) | (total != 0)  # written in any case, the sighting with it
+    rest = np.flatnonzero(~wanted)
+    wanted[rest] = _later(tx, numbers[rest], seen[rest], sightings or Sightings(1))
     _write(
         tx,
         [

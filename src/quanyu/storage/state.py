@@ -1,6 +1,7 @@
 """State: transactions on SQLite or PostgreSQL, the same calls on both.
 
-SQLite has one writer: `write()` begins IMMEDIATE, so that two writers queue instead of failing half-way.
+SQLite has one writer: `write()` begins IMMEDIATE, so that two writers queue instead of failing half-way. A process
+writes through one connection, whose pages stay in memory as long as nobody else writes.
 It runs in WAL mode with `synchronous=FULL`: a commit that was answered survives a power cut too.
 """
 
@@ -8,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +23,7 @@ from quanyu.kernel.label import Label
 _BUSY_SECONDS = 60
 _SHRINK_SECONDS = 1.0
 _LARGE_LOG = 256 << 20
+_PAGES_OF_LOG = 1000  # after which a commit copies the log into the database
 
 
 class State:
@@ -32,14 +35,27 @@ class State:
         if self.dialect == "sqlite":
             if self.url.database:
                 Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-            self.engine = sa.create_engine(
-                self.url, pool_size=pool_size, max_overflow=20, connect_args={"timeout": _BUSY_SECONDS}
-            )
-            event.listen(self.engine, "connect", _prepare_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
+            self.engine = self._sqlite(pool_size, 20)
+            self._writing = self._sqlite(1, 0)
+            event.listen(self._writing, "connect", _remember_pages)
         else:
             self.engine = sa.create_engine(self.url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
-        self._writer = self.engine.execution_options(quanyu_write=True)
+            self._writing = self.engine
+        self._writer = self._writing.execution_options(quanyu_write=True)
+        self._large_writer = self._writing.execution_options(quanyu_write=True, quanyu_large=True)
+        self._copying: Thread | None = None
+
+    def _sqlite(self, connections: int, more: int) -> sa.Engine:
+        engine = sa.create_engine(
+            self.url,
+            pool_size=connections,
+            max_overflow=more,
+            pool_timeout=_BUSY_SECONDS,
+            connect_args={"timeout": _BUSY_SECONDS},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -48,10 +64,25 @@ class State:
             yield tx
 
     @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """A transaction that writes; commits on leaving, rolls back on any exception."""
-        with _reachable(), self._writer.begin() as tx:
+    def write(self, *, large: bool = False) -> Iterator[sa.Connection]:
+        """A transaction that writes; commits on leaving, rolls back on any exception.
+
+        After a `large` one (tens of thousands of rows) SQLite's log is copied into the database by a thread of its own
+        while the caller prepares the next one, which begins when that is done: no reader then has to look through a
+        long log. For one thread at a time.
+        """
+        if large:
+            self._await_copy()
+        with _reachable(), (self._large_writer if large else self._writer).begin() as tx:
             yield tx
+        if large and self.dialect == "sqlite" and self.url.database:
+            self._copying = Thread(target=_copy_log, args=(self.url.database,), name="state-log")
+            self._copying.start()
+
+    def _await_copy(self) -> None:
+        if self._copying is not None:
+            self._copying.join()
+            self._copying = None
 
     def shrink_log(self, above: int = _LARGE_LOG) -> bool:
         """Copy SQLite's write-ahead log into the database and empty it, once it has more than `above` bytes.
@@ -71,6 +102,8 @@ class State:
 
     def dispose(self) -> None:
         """Close every connection."""
+        self._await_copy()
+        self._writing.dispose()
         self.engine.dispose()
 
 
@@ -91,9 +124,25 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def _remember_pages(connection: Any, _record: Any) -> None:
+    # As many as a large transaction touches: pages that do not fit are written, read and written again.
+    connection.execute("PRAGMA cache_size=-524288")
+
+
 def _begin_sqlite(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("quanyu_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get("quanyu_write", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    pages = 0 if options.get("quanyu_large", False) else _PAGES_OF_LOG
+    connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _copy_log(database: str) -> None:
+    """Copy what of the write-ahead log no reader needs into the database, waiting for nobody."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as connection:  # the next commit copies it too
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 @contextmanager
@@ -101,6 +150,16 @@ def _reachable() -> Iterator[None]:
     """Say in words, and as transient, that the database cannot be reached or is full."""
     try:
         yield
+    except sa.exc.TimeoutError as error:
+        raise Unavailable(
+            "state_busy",
+            Label("状态库正忙", "The state store is busy"),
+            detail=Label(
+                f"{_BUSY_SECONDS} 秒内没有轮到，请稍后再试",
+                f"It was not this request's turn within {_BUSY_SECONDS} seconds. Try again later",
+            ),
+            retry_after=2,
+        ) from error
     except sa.exc.OperationalError as error:
         text = str(error.orig).lower()
         if any(word in text for word in ("no such table", "no such column", "does not exist", "syntax error")):

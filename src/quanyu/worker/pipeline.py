@@ -17,7 +17,7 @@ from prometheus_client import Counter, Histogram
 
 from quanyu.events.api import Events
 from quanyu.events.contracts import EVENT_SCHEMA
-from quanyu.identity.api import Identity
+from quanyu.identity.api import Identity, Mentions
 from quanyu.identity.contracts import Resolved
 from quanyu.kernel.clock import Clock
 from quanyu.kernel.errors import Unavailable
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 APP = "ingest"
 EVENTS = "events"
+_LARGE = 20_000
 
 PROCESSED = Counter("quanyu_events_processed_total", "Events through the micro-batch, by outcome", ["outcome"])
 BATCH_SECONDS = Histogram("quanyu_batch_seconds", "Time of a micro-batch, decoded to commit")
@@ -101,11 +102,12 @@ class Pipeline:
             return False
         with BATCH_SECONDS.time():
             batch = self._events.deduplicate(batch)
-            with self._state.write() as tx:
+            mentions = self._identity.read(batch.table)
+            with self._state.write(large=batch.table.num_rows >= _LARGE) as tx:
                 if not self._lease.confirm(tx) or not self._events.commit_books(tx, batch):
                     self._ready = False  # somebody else took over: look again before going on
                     return True
-                number = self._take_in(tx, batch.table)
+                number = self._take_in(tx, batch.table, mentions)
             if number is not None:
                 self._events.keep_keys(batch, number)
         self.taken += sum(batch.accepted.values())
@@ -115,10 +117,10 @@ class Pipeline:
         self._afterwards()
         return True
 
-    def _take_in(self, tx: sa.Connection, table: pa.Table) -> int | None:
+    def _take_in(self, tx: sa.Connection, table: pa.Table, mentions: Mentions) -> int | None:
         if not table.num_rows:
             return None
-        resolved = self._identity.resolve(tx, table)
+        resolved = self._identity.resolve(tx, table, mentions)
         table = _with_people(table, resolved)
         number = handover.put(tx, EVENTS, table.select(EVENT_SCHEMA.names).cast(EVENT_SCHEMA), self._clock.now())
         table = self._events.note_replaced(tx, table, number)

@@ -275,7 +275,7 @@ def test_a_guide_decides_only_about_people_they_own(identity: Identity, state: S
     shared = ("phone", "13912340009")
     load(identity, [Event(i, (("member_no", f"M{i}"), shared)) for i in (1, 2)])
     with state.write() as tx:
-        identity.set_homes(tx, [Home(1, "staff", "G1", 5, True)])
+        identity.set_homes(tx, [Home(1, "staff", "G1", 5, True)], {1: 1})
         refused = tx.execute(sa.select(link.c.link_id).where(link.c.status == 2)).scalar_one()
         publics = list(tx.execute(sa.select(person.c.public_id).order_by(person.c.person_id)).scalars())
     guide = caller(staff_id="G1")

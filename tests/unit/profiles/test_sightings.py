@@ -58,7 +58,7 @@ def test_a_known_sighting_asks_nothing_of_the_database(state: State) -> None:
     def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
         asked.append(statement)
 
-    sa.event.listen(state.engine, "before_cursor_execute", note)
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
     try:
         with state.write() as tx:
             asked.clear()
@@ -67,4 +67,4 @@ def test_a_known_sighting_asks_nothing_of_the_database(state: State) -> None:
             stats.add(tx, batch([(7, 20, "page_viewed")]), one, sightings)
             assert asked
     finally:
-        sa.event.remove(state.engine, "before_cursor_execute", note)
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)

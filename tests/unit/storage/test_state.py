@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from threading import Barrier, Thread
 
+import pytest
 import sqlalchemy as sa
 
+from quanyu.kernel.errors import Unavailable
+from quanyu.storage import state as state_module
 from quanyu.storage.state import State
 
 _ROW = "x" * 100_000
@@ -47,3 +52,65 @@ def test_only_sqlite_has_such_a_log(state: State) -> None:
     with state.write() as tx:
         tx.execute(sa.text("CREATE TABLE anything (id INTEGER)"))
     assert state.shrink_log(0) is (state.dialect == "sqlite")
+
+
+def test_the_log_of_a_large_transaction_is_copied_beside_what_follows(tmp_path: Path) -> None:
+    state = State(f"sqlite:///{tmp_path / 'state.sqlite'}")
+    table = sa.Table("t", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))
+    table.metadata.create_all(state.engine)
+    log = tmp_path / "state.sqlite-wal"
+    sizes = []
+    for _ in range(4):
+        with state.write(large=True) as tx:
+            tx.execute(sa.delete(table))
+            tx.execute(sa.insert(table), [{"text": _ROW}] * 100)  # 2,500 pages, and they are 4 kB and a head each
+        sizes.append(log.stat().st_size)
+    # The next one began with a copied log, so it wrote at its beginning: it holds one transaction, not four.
+    assert sizes[0] > 100 * len(_ROW)
+    assert sizes[-1] < 2.5 * sizes[0]
+    state.dispose()
+    with sqlite3.connect(tmp_path / "state.sqlite") as connection:
+        assert connection.execute("SELECT count(*), sum(length(text)) FROM t").fetchone() == (100, 100 * len(_ROW))
+
+
+def test_a_large_transaction_that_fails_leaves_nothing(state: State) -> None:
+    with state.write() as tx:
+        tx.execute(sa.text("CREATE TABLE anything (id INTEGER)"))
+    with pytest.raises(RuntimeError), state.write(large=True) as tx:
+        tx.execute(sa.text("INSERT INTO anything VALUES (1)"))
+        raise RuntimeError
+    with state.write(large=True) as tx:
+        tx.execute(sa.text("INSERT INTO anything VALUES (2)"))
+    with state.read() as tx:
+        assert tx.execute(sa.text("SELECT id FROM anything")).scalars().all() == [2]
+
+
+def test_writers_wait_for_their_turn(state: State) -> None:
+    with state.write() as tx:
+        tx.execute(sa.text("CREATE TABLE counter (value INTEGER)"))
+        tx.execute(sa.text("INSERT INTO counter VALUES (0)"))
+    together = Barrier(8)
+
+    def count() -> None:
+        together.wait()
+        for _ in range(25):
+            with state.write() as tx:
+                tx.execute(sa.text("UPDATE counter SET value = value + 1"))
+
+    threads = [Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with state.read() as tx:
+        assert tx.execute(sa.text("SELECT value FROM counter")).scalar() == 200
+
+
+def test_whoever_waits_too_long_is_told_to_come_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_module, "_BUSY_SECONDS", 0.1)
+    state = State(f"sqlite:///{tmp_path / 'state.sqlite'}")
+    with state.write(), pytest.raises(Unavailable) as refused, state.write():
+        pass
+    assert refused.value.code == "state_busy"
+    assert refused.value.retry_after == 2
+    state.dispose()

@@ -17,6 +17,7 @@ from quanyu.events.checks import reason_label
 from quanyu.events.mending import Edit
 from quanyu.events.personal import mask
 from quanyu.events.quarantine import Chosen
+from quanyu.events.refusal_words import detail_in_chinese
 from quanyu.events.routes import LabelOut
 from quanyu.events.views import Preview, ReplayView
 from quanyu.storage.state import State
@@ -201,7 +202,7 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
 
     @routes.post("/quarantine/preview", summary="What a replay in bulk would do")
     def preview_replay(body: BulkIn, caller: Annotated[Caller, writer]) -> PreviewOut:
-        return _preview_out(events.replays.preview(caller.scope, _chosen(body), _edits(body)))
+        return _preview_out(events.replays.preview(caller.scope, _chosen(body), _edits(body)), caller.language)
 
     @routes.get("/quarantine/replays", summary="Replays in bulk, newest first")
     def list_replays(caller: Annotated[Caller, reader]) -> BulkPage:
@@ -242,7 +243,9 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
         )
         more = f"{found[-1].seq}-{found[-1].quarantine_id}" if len(found) == limit else None
         return QuarantinePage(
-            items=[QuarantinedOut(**_held_fields(item)) for item in found], next_cursor=more, total=total
+            items=[QuarantinedOut(**_held_fields(item, caller.language)) for item in found],
+            next_cursor=more,
+            total=total,
         )
 
     @routes.get("/quarantine/{quarantine_id}", summary="A refused event with its raw text (audited)")
@@ -251,7 +254,7 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
         text, masked = _shown(caller, raw)
         with state.write() as tx:
             audit.record(caller, "quarantine_read", quarantine_id, {"source": item.source, "masked": masked}, tx=tx)
-        return QuarantinedRaw(raw=text, masked=masked, **_held_fields(item))
+        return QuarantinedRaw(raw=text, masked=masked, **_held_fields(item, caller.language))
 
     @routes.post("/quarantine/{quarantine_id}/replay", summary="Try a refused event again, mended or as it is")
     def replay_quarantined(quarantine_id: str, body: ReplayIn, caller: Annotated[Caller, writer]) -> ReplayOut:
@@ -269,7 +272,12 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
             )
         label = reason_label(done.reason).as_dict() if done.reason else None
         return ReplayOut.model_validate(
-            {"outcome": done.outcome, "reason": done.reason, "reason_label": label, "detail": done.detail}
+            {
+                "outcome": done.outcome,
+                "reason": done.reason,
+                "reason_label": label,
+                "detail": _detail(done.detail, caller.language),
+            }
         )
 
     @routes.post("/quarantine/{quarantine_id}/discard", status_code=204, summary="Give a refused event up")
@@ -281,7 +289,11 @@ def router(events: Events, guard: Guard, audit: Audit, state: State) -> APIRoute
     return routes
 
 
-def _held_fields(item: Held) -> dict[str, Any]:
+def _detail(detail: str, language: str) -> str:
+    return detail if language == "en" else detail_in_chinese(detail)
+
+
+def _held_fields(item: Held, language: str) -> dict[str, Any]:
     label = reason_label(item.reason)
     return {
         "quarantine_id": item.quarantine_id,
@@ -289,7 +301,7 @@ def _held_fields(item: Held) -> dict[str, Any]:
         "received_at": item.received_at,
         "reason": item.reason,
         "reason_label": LabelOut(zh=label.zh, en=label.en),
-        "detail": item.detail,
+        "detail": _detail(item.detail, language),
         "where": item.where,
         "count": item.count,
         "excerpt": item.excerpt,
@@ -317,7 +329,7 @@ def _edits(body: BulkIn) -> list[Edit]:
     return [Edit(one.op, one.path, one.to, one.value) for one in body.edits]
 
 
-def _preview_out(found: Preview) -> PreviewOut:
+def _preview_out(found: Preview, language: str) -> PreviewOut:
     return PreviewOut(
         total=found.total,
         looked=found.looked,
@@ -331,7 +343,7 @@ def _preview_out(found: Preview) -> PreviewOut:
                 reason=one.reason,
                 reason_label=_label(one.reason),
                 where=one.where,
-                detail=one.detail,
+                detail=_detail(one.detail, language),
                 excerpt=one.excerpt,
             )
             for one in found.examples

@@ -112,8 +112,8 @@ export function ErrorState({ error, retry }: { error: unknown; retry?: () => voi
   const { t } = useTranslation("shell");
   if (error instanceof ApiError && error.status === 403) return <NoPermission />;
   const known = error instanceof ApiError ? error : null;
-  // What is not there now will not be there at a second try.
-  const again = known?.status === 404 ? undefined : retry;
+  // What is not there, or is wrong in itself, is no better at a second try.
+  const again = known && [404, 422].includes(known.status) ? undefined : retry;
   return (
     <div className="state card" role="alert">
       <WarningOutlined aria-hidden />

@@ -120,7 +120,12 @@ def schedule_invalid(schedule: str) -> Invalid:
             f"{schedule!r} 应为 every 15m 这样的间隔，或五段的 cron，例如 0 3 * * *",
             f"{schedule!r}: give an interval like every 15m, or five fields of cron like 0 3 * * *",
         ),
-        fields=(FieldError("schedule", Label("间隔或 cron", "An interval or cron")),),
+        fields=(
+            FieldError(
+                "schedule",
+                Label("应为 every 15m 这样的间隔，或五段的 cron", "An interval like every 15m, or a cron line"),
+            ),
+        ),
     )
 
 

@@ -60,7 +60,7 @@ def read(data: bytes, name: str, reading: Reading | None = None) -> Read:
     """The table in the bytes of a file called `name`. Raises Invalid with what is wrong with it."""
     reading = reading or Reading()
     if not data.strip(b"\0 \r\n\t"):
-        raise file_unreadable(Label("文件是空的", "The file is empty"))
+        raise file_unreadable(Label("文件是空的，请重新导出后再选", "The file is empty: export it again"))
     kind = format_of(data, name)
     if kind in ("csv", "ndjson") and data[:2] not in _UTF16 and (instead := no_table(data)):
         raise file_unreadable(instead)

@@ -9,6 +9,7 @@ import { DateRange } from "@/shared/DateRange";
 import { LoadMore } from "@/shared/lists";
 import type { Schemas } from "@/shared/schema";
 import { useSession } from "@/shared/session";
+import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
 import { Card, Empty, FilterBar, Loaded, MadeBadge, Page } from "@/shared/ui";
 import "./events.css";
@@ -22,6 +23,7 @@ const text = (value: Label | string | null | undefined) => (typeof value === "st
 export default function EventsPage() {
   const { t } = useTranslation("events");
   const { brand } = useSession();
+  const named = useSourceName();
   const [params, setParams] = useSearchParams();
   const filters = Object.fromEntries(KEYS.map((key) => [key, params.get(key)]).filter(([, value]) => value)) as Record<string, string>;
   const names = useQuery({
@@ -90,7 +92,7 @@ export default function EventsPage() {
                     { title: t("where"), key: "where", render: (_, row) => (row.store ? text(row.store.name) : row.channel ? t(`shell:channels.${row.channel}`, { defaultValue: row.channel }) : "–") },
                     { title: t("order"), dataIndex: "order_id", render: (value: string | null) => value ?? "–" },
                     { title: t("amount"), key: "amount", align: "right", render: (_, row) => (row.amount !== null && row.currency ? <span className="number">{money(row.amount, row.currency)}</span> : "–") },
-                    { title: t("source"), dataIndex: "source" },
+                    { title: t("source"), dataIndex: "source", render: named },
                   ]}
                 />
                 <LoadMore list={{ ...query, items: events, more: () => void query.fetchNextPage() }} />

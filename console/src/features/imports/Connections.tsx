@@ -8,7 +8,7 @@ import { ago, at } from "@/shared/format";
 import { Pill } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { Table } from "@/shared/table";
-import { Empty, ErrorState, Loaded, sentenceOf } from "@/shared/ui";
+import { Card, Empty, ErrorState, Loaded, sentenceOf } from "@/shared/ui";
 
 // The form is only loaded by whoever edits.
 const ConnectionForm = lazy(() => import("@/features/imports/ConnectionForm"));
@@ -32,7 +32,7 @@ export default function Connections() {
       {write && known.isError ? <ErrorState error={known.error} retry={() => void known.refetch()} /> : null}
       <Loaded query={query} rows={3}>
         {(page) => page.items.length ? (
-          <section className="card">
+          <Card>
             <Table
               rowKey="connection_id"
               label={t("connections")}
@@ -57,7 +57,7 @@ export default function Connections() {
                 },
               ]}
             />
-          </section>
+          </Card>
         ) : <Empty title={t("noConnections")} hint={t("noConnectionsHint")} />}
       </Loaded>
       {editing && kinds.length ? <Suspense><ConnectionForm connection={editing === "new" ? null : editing} kinds={kinds} close={() => setEditing(null)} /></Suspense> : null}

@@ -6,7 +6,7 @@ import { ago } from "@/shared/format";
 import { useSession } from "@/shared/session";
 import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
-import { Empty, Loaded, sentenceOf } from "@/shared/ui";
+import { Card, Empty, Loaded, sentenceOf } from "@/shared/ui";
 
 export default function Mappings() {
   const { t } = useTranslation("imports");
@@ -24,7 +24,7 @@ export default function Mappings() {
   return (
     <Loaded query={query} rows={4}>
       {(page) => page.items.length ? (
-        <section className="card">
+        <Card>
           <Table
             rowKey="mapping_id"
             label={t("mappings")}
@@ -39,7 +39,7 @@ export default function Mappings() {
               { title: "", key: "do", render: (_: unknown, row) => (may("sources.write") ? <Button size="small" onClick={() => ask(row)}>{t("archive")}</Button> : null) },
             ]}
           />
-        </section>
+        </Card>
       ) : <Empty title={t("noMappings")} hint={t("noMappingsHint")} />}
     </Loaded>
   );

@@ -11,20 +11,20 @@ import { Pill, type Tone } from "@/shared/pill";
 import { useSession } from "@/shared/session";
 import { useSourceName } from "@/shared/sources";
 import { Table } from "@/shared/table";
-import { Empty, Loaded } from "@/shared/ui";
+import { Card, Empty, Loaded } from "@/shared/ui";
 
 const TONES: Record<Job["status"], Tone> = { queued: "calm", running: "info", done: "good", failed: "bad", cancelled: "warn" };
 
 export function Jobs() {
   const { t } = useTranslation("imports");
-  const { brand } = useSession();
+  const { brand, may } = useSession();
   const query = useJobs(brand.brand);
   const named = useSourceName();
   const [open, setOpen] = useState<Job | null>(null);
   return (
     <Loaded query={query} rows={5}>
       {(page) => page.items.length ? (
-        <section className="card">
+        <Card>
           <Table
             rowKey="job_id"
             label={t("jobs")}
@@ -44,8 +44,8 @@ export function Jobs() {
           <Drawer open={open !== null} size={760} title={open?.title} onClose={() => setOpen(null)}>
             {open ? <><JobBooks job={page.items.find((job) => job.job_id === open.job_id) ?? open} />{open.bad ? <BadRows job={open} as="h2" /> : null}</> : null}
           </Drawer>
-        </section>
-      ) : <Empty title={t("noJobs")} hint={t("noJobsHint")} />}
+        </Card>
+      ) : <Empty title={t("noJobs")} hint={may("sources.write") ? t("noJobsHint") : undefined} />}
     </Loaded>
   );
 }
@@ -74,7 +74,7 @@ export function BadRows({ job, as: Heading = "h3" }: { job: Job; as?: "h2" | "h3
         <Heading>{t("refusedRows")}</Heading>
         {may("sources.write") ? <Button icon={<DownloadOutlined />} onClick={() => download(`/imports/${job.job_id}/errors.csv`)}>{t("download")}</Button> : null}
       </div>
-      <p className="faint">{t("mend")}</p>
+      {may("sources.write") ? <p className="faint">{t("mend")}</p> : null}
       <Loaded query={query} rows={3}>{(page) => <BadTable rows={page.items} />}</Loaded>
     </section>
   );

@@ -18,7 +18,7 @@ export function PreviewTable({ preview }: { preview: Preview }) {
         <>
           <h3>{t("refusedRows")}</h3>
           <ul className="reasons">
-            {preview.reasons.map((one) => <li key={one.reason + one.column}><strong>{integer(one.rows)}</strong> {t("rowsOf")} · {one.column || "—"} · {say(one.label)}</li>)}
+            {preview.reasons.map((one) => <li key={one.reason + one.column}><strong>{integer(one.rows)}</strong> {t("rowsOf")} · {one.column ? `${one.column} · ` : ""}{say(one.label)}</li>)}
           </ul>
           <BadTable rows={preview.bad_rows} />
         </>
@@ -34,7 +34,7 @@ export function PreviewTable({ preview }: { preview: Preview }) {
           { title: t("roles.occurred_at"), key: "at", render: (_: unknown, row) => (row["occurred_at"] ? at(String(row["occurred_at"]), "YYYY-MM-DD HH:mm:ss") : "—") },
           { title: t("people"), key: "who", render: (_: unknown, row) => <Identifiers given={row["identifiers"]} /> },
           { title: t("roles.amount"), key: "amount", align: "right", render: (_: unknown, row) => (typeof row["amount"] === "number" ? money(row["amount"], brand.currency) : "—") },
-          { title: t("more"), key: "more", render: (_: unknown, row) => <span className="sample mono">{rest(row)}</span> },
+          { title: t("more"), key: "more", render: (_: unknown, row) => <span className="sample mono">{rest(row, (name) => t(`parts.${name}`, { defaultValue: name }))}</span> },
         ]}
       />
     </>
@@ -43,8 +43,8 @@ export function PreviewTable({ preview }: { preview: Preview }) {
 
 const SHOWN = new Set(["key", "occurred_at", "identifiers", "amount", "name", "order_id"]);
 
-function rest(row: Record<string, unknown>): string {
-  return Object.entries(row).filter(([name]) => !SHOWN.has(name)).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(" · ");
+function rest(row: Record<string, unknown>, named: (name: string) => string): string {
+  return Object.entries(row).filter(([name]) => !SHOWN.has(name)).map(([name, value]) => `${named(name)}: ${typeof value === "object" ? JSON.stringify(value) : String(value)}`).join(" · ");
 }
 
 function Identifiers({ given }: { given: unknown }) {
@@ -63,7 +63,7 @@ export function BadTable({ rows }: { rows: BadRow[] }) {
       label={t("refusedRows")}
       dataSource={rows}
       columns={[
-        { title: t("rowNumber"), dataIndex: "row", align: "right", width: 90 },
+        { title: t("rowNumber"), dataIndex: "row", width: 110, render: (row: number) => t("line", { n: integer(row) }) },
         { title: t("column"), dataIndex: "column", render: (name: string) => name || "—" },
         { title: t("reason"), dataIndex: "label", render: (label: BadRow["label"]) => say(label) },
         { title: t("value"), dataIndex: "value", render: (value: string) => <span className="sample mono">{value || "—"}</span> },

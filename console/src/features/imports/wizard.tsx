@@ -52,7 +52,7 @@ export function Wizard() {
       onError: fail,
       onSuccess: (kept) => {
         setFile(kept);
-        actions.inspect.mutate({ id: kept.file_id }, { onError: fail, onSuccess: (inspected) => { setFound(inspected); choose("s0", inspected); if (!inspected.suggestions.length) setChosen("blank"); } });
+        actions.inspect.mutate({ id: kept.file_id }, { onSuccess: (inspected) => { setFound(inspected); choose("s0", inspected); if (!inspected.suggestions.length) setChosen("blank"); } });
       },
     });
   };
@@ -94,6 +94,7 @@ export function Wizard() {
           </p>
         ) : actions.inspect.isError ? <ErrorState error={actions.inspect.error} /> : <p className="faint">{t("reading")}</p>}
         <div className="fields">
+        {found && !found.rows ? <p className="warn" role="status">{t("noRows")}</p> : null}
         {found?.sheets.length ? (
           <label className="field">{t("sheet")}
             <Select value={read.sheet ?? found.sheets[0]} options={found.sheets.map((value) => ({ value, label: value }))} onChange={(sheet) => reread({ ...read, sheet })} />

@@ -28,6 +28,8 @@ export default function Quarantine() {
   const [why, setWhy] = useState("");
   const [original, setOriginal] = useState("");
   const failed = (error: unknown) => void message.error(sentenceOf(error, t("shell:states.error")));
+  // A row of a file or a stream is where it is found; other places are paths in the payload, the same in every language.
+  const placed = (row: Held) => [row.where, row.detail].map((part) => part.replace(/^row (\d+)/, (_, n: string) => t("rowN", { n })));
   const look = (row: Held) =>
     actions.raw.mutate(row.quarantine_id, {
       onError: failed,
@@ -56,7 +58,7 @@ export default function Quarantine() {
               columns={[
                 { title: t("received"), dataIndex: "received_at", render: (value: string) => at(value, "MM-DD HH:mm:ss") },
                 { title: t("source"), dataIndex: "source", render: named },
-                { title: t("reason"), key: "reason", render: (_, row) => <span>{say(row.reason_label)}<small className="faint">{[row.where, row.detail].filter(Boolean).join(" · ")}</small></span> },
+                { title: t("reason"), key: "reason", render: (_, row) => <span>{say(row.reason_label)}<small className="faint">{placed(row).filter(Boolean).join(" · ")}</small></span> },
                 { title: t("excerpt"), dataIndex: "excerpt", render: (value: string) => <code className="excerpt">{value}</code> },
                 { title: t("events"), dataIndex: "count", align: "right", render: integer },
                 { title: t("status"), dataIndex: "status", render: (value: string) => <Pill tone={value === "held" ? "warn" : value === "replayed" ? "good" : "calm"} dot>{t(`held.${value}`)}</Pill> },
@@ -111,7 +113,7 @@ export default function Quarantine() {
           ) : null
         }
       >
-        <p className="faint">{open ? [named(open.source), open.where, open.detail].filter(Boolean).join(" · ") : ""}</p>
+        <p className="faint">{open ? [named(open.source), ...placed(open)].filter(Boolean).join(" · ") : ""}</p>
         <p>{t(!may("sources.write") ? "rawRead" : open?.masked ? "rawMasked" : "rawNote")}</p>
         <Input.TextArea aria-label={t("raw")} value={body} rows={14} className="rawtext" onChange={(event) => setBody(event.target.value)} readOnly={!may("sources.write") || open?.masked} />
       </Modal>

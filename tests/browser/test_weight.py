@@ -22,6 +22,7 @@ BUDGETS = {
     "/audiences/new": 330,
     "/journeys": 330,
     "/sends": 330,
+    "/goods": 330,
     "/imports": 330,
     "/sources": 330,
     "/plan": 330,

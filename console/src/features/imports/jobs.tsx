@@ -31,7 +31,7 @@ export function Jobs() {
             dataSource={page.items}
             columns={[
               { title: t("what"), dataIndex: "title", render: (title: string, row) => <><strong>{title}</strong><br /><small className="faint">{named(row.source)}</small></> },
-              { title: t("status"), dataIndex: "status", render: (status: Job["status"]) => <Pill tone={TONES[status]} dot>{t(`statuses.${status}`)}</Pill> },
+              { title: t("status"), dataIndex: "status", render: (status: Job["status"], row) => <div><Pill tone={TONES[status]} dot>{t(`statuses.${status}`)}</Pill>{row.problem ? <><br /><small className="warn">{say(row.problem)}</small></> : null}</div> },
               { title: t("counts.rows"), dataIndex: "rows", align: "right", render: integer },
               { title: t("counts.fresh"), dataIndex: "fresh", align: "right", render: integer },
               { title: t("counts.corrected"), dataIndex: "corrected", align: "right", render: integer },

@@ -39,6 +39,7 @@ class Lease:
         self._holder = holder
         self._lasts = lasts
         self._held_until: datetime | None = None
+        self.fence = 0  # of the turn that was acquired last
 
     def acquire(self) -> bool:
         """Take or prolong the lease; whether it is ours now. Costs nothing while most of it lies ahead."""
@@ -48,7 +49,7 @@ class Lease:
         with self._state.write() as tx:
             free = {"name": self._name, "holder": "", "until": now - timedelta(seconds=1), "fence": 0}
             insert_ignore(tx, lease, [free])
-            changed = tx.execute(
+            fence = tx.execute(
                 sa.update(lease)
                 .where(
                     lease.c.name == self._name,
@@ -63,10 +64,11 @@ class Lease:
                     holder=self._holder,
                     until=now + self._lasts,
                 )
-            )
-            mine = changed.rowcount == 1
-        self._held_until = now + self._lasts if mine else None
-        return mine
+                .returning(lease.c.fence)
+            ).scalar_one_or_none()
+        self._held_until = None if fence is None else now + self._lasts
+        self.fence = self.fence if fence is None else int(fence)
+        return fence is not None
 
     def confirm(self, tx: sa.Connection) -> bool:
         """Inside a transaction: whether the lease is still ours; its row stays locked until the commit."""

@@ -22,7 +22,7 @@ from quanyu.kernel.label import Label
 
 _BUSY_SECONDS = 60
 _SHRINK_SECONDS = 1.0
-_LARGE_LOG = 256 << 20
+_LARGE_LOG = 1 << 30  # a large transaction writes some hundred megabytes, and over old ones faster than anew
 _PAGES_OF_LOG = 1000  # after which a commit copies the log into the database
 
 

@@ -76,7 +76,7 @@ class Pipeline:
         self._ahead = ahead or Ahead(events)
         self._begin = begin
         self._afterwards = afterwards
-        self._ready = False
+        self._ready_for: int | None = None  # the fence of the turn at whose beginning it looked what others had done
         self.taken = 0  # events that this process took from the log
         self._forgotten = -1  # how many of them the log was rid of
 
@@ -86,15 +86,14 @@ class Pipeline:
 
     def release(self) -> None:
         """Give the turn back, so that the next worker need not wait for the lease to end."""
-        self._ready = False
+        self._ready_for = None
         self._lease.release()
 
     def step(self) -> bool:
         """One micro-batch; whether there was anything to do."""
         if not self._lease.acquire():
-            self._ready = False
             return False
-        if not self._ready:
+        if self._ready_for != self._lease.fence:  # also after a sleep in which another had its turn
             self._recover()
         self._events.pump()
         batch = self._ahead.take()
@@ -105,7 +104,7 @@ class Pipeline:
             mentions = self._identity.read(batch.table)
             with self._state.write(large=batch.table.num_rows >= _LARGE) as tx:
                 if not self._lease.confirm(tx) or not self._events.commit_books(tx, batch):
-                    self._ready = False  # somebody else took over: look again before going on
+                    self._ready_for = None  # somebody else took over: look again before going on
                     return True
                 number = self._take_in(tx, batch.table, mentions)
             if number is not None:
@@ -130,7 +129,7 @@ class Pipeline:
 
     def deliver(self) -> bool:
         """Hand committed rows to history; whether there were any. For the process that holds the lease."""
-        if not self._ready:
+        if self._ready_for is None:
             return False
         # Not beyond what the index of ids holds: a kill in between must find those rows still here.
         delivered = handover.deliver(self._state, self._history, APP, EVENTS, upto=self._events.keys.marker)
@@ -170,7 +169,7 @@ class Pipeline:
         for number, rows in handover.waiting(self._state, index.marker):
             self._events.keep_rows(rows, number)
         self._begin()
-        self._ready = True
+        self._ready_for = self._lease.fence
 
 
 def _with_people(table: pa.Table, resolved: Resolved) -> pa.Table:

@@ -52,3 +52,17 @@ def test_clocks_that_differ_by_a_little_do_not_take_a_lease_away(state: State, c
     assert one.acquire()
     clock.advance(-timedelta(seconds=30))
     assert not other.acquire()
+
+
+def test_the_fence_tells_a_turn_that_goes_on_from_a_new_one(state: State, clock: ManualClock):
+    one, other = (Lease(state, clock, "work", name, LASTS) for name in ("one", "other"))
+    assert one.acquire()
+    first = one.fence
+    clock.advance(timedelta(seconds=30))
+    assert one.acquire()  # it slept, and nobody came
+    assert one.fence == first
+    clock.advance(timedelta(seconds=30))
+    assert other.acquire()
+    clock.advance(timedelta(seconds=30))
+    assert one.acquire()
+    assert (other.fence, one.fence) == (first + 1, first + 2)

@@ -69,3 +69,41 @@ def test_a_sighting_that_another_worker_corrected_is_read_again(
     assert seen() == -90
     click(one, "f", -35)
     assert seen() == -35
+
+
+def test_a_worker_that_slept_through_anothers_turn_stores_nothing_twice(
+    products: tuple[Product, Product], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = products
+
+    def send(*event_ids: str) -> None:
+        with one.state.write() as tx:
+            one.events.record(tx, 1, [_viewed(event_id, clock) for event_id in event_ids])
+
+    sleeper, dying = pipeline(one), pipeline(other)
+    send("a")
+    assert sleeper.step()
+    clock.advance(timedelta(minutes=1))  # it sleeps past its lease
+    send("b")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(other.events, "keep_keys", die)
+    with pytest.raises(KeyboardInterrupt):  # after its commit
+        dying.step()
+    clock.advance(timedelta(minutes=1))
+    send("b", "c")
+    sleeper.drain()
+    view = one.events.list_sources(one.access.brands.list()[0].scope())[0]
+    assert (view.stored, view.duplicate) == (3, 1)
+    assert one.history.size("events")[0] == 3
+
+
+def _viewed(event_id: str, clock: ManualClock) -> NativeEvent:
+    return NativeEvent(
+        event_id=event_id,
+        name="page_viewed",
+        occurred_at=clock.now(),
+        identifiers=(NativeIdentifier("user_id", "u1"),),
+    )

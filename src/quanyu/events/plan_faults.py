@@ -45,10 +45,11 @@ def _parts(document: Any, event: type, one: type) -> Iterator[tuple[str, Any, ty
     events = document.get("events") if isinstance(document, Mapping) else None
     for name, given in events.items() if isinstance(events, Mapping) else ():
         properties = given.get("properties") if isinstance(given, Mapping) else None
-        nested = isinstance(properties, Mapping)
-        for key, inner in properties.items() if nested else ():
-            yield f"events.{name}.properties.{key}", inner, one
-        yield f"events.{name}", {**given, "properties": {}} if nested else given, event
+        if isinstance(properties, Mapping):
+            for key, inner in properties.items():
+                yield f"events.{name}.properties.{key}", inner, one
+            given = {**given, "properties": {}}
+        yield f"events.{name}", given, event
 
 
 def _explained(where: str, model: type, error: msgspec.ValidationError) -> tuple[str, Label]:

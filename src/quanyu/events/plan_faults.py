@@ -45,11 +45,12 @@ def _parts(document: Any, event: type, one: type) -> Iterator[tuple[str, Any, ty
     events = document.get("events") if isinstance(document, Mapping) else None
     for name, given in events.items() if isinstance(events, Mapping) else ():
         properties = given.get("properties") if isinstance(given, Mapping) else None
-        if isinstance(properties, Mapping):
-            for key, inner in properties.items():
-                yield f"events.{name}.properties.{key}", inner, one
-            given = {**given, "properties": {}}
-        yield f"events.{name}", given, event
+        if not isinstance(properties, Mapping):
+            yield f"events.{name}", given, event
+            continue
+        for key, inner in properties.items():
+            yield f"events.{name}.properties.{key}", inner, one
+        yield f"events.{name}", {**given, "properties": {}}, event
 
 
 def _explained(where: str, model: type, error: msgspec.ValidationError) -> tuple[str, Label]:

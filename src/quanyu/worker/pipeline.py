@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 APP = "ingest"
 EVENTS = "events"
-_LARGE = 20_000
+_LARGE = 20_000  # events, from which on a batch changes so much that copying the state's log is worth a thread
 
 PROCESSED = Counter("quanyu_events_processed_total", "Events through the micro-batch, by outcome", ["outcome"])
 BATCH_SECONDS = Histogram("quanyu_batch_seconds", "Time of a micro-batch, decoded to commit")
@@ -92,6 +92,7 @@ class Pipeline:
     def step(self) -> bool:
         """One micro-batch; whether there was anything to do."""
         if not self._lease.acquire():
+            self._ready_for = None
             return False
         if self._ready_for != self._lease.fence:  # also after a sleep in which another had its turn
             self._recover()

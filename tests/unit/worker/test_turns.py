@@ -100,6 +100,22 @@ def test_a_worker_that_slept_through_anothers_turn_stores_nothing_twice(
     assert one.history.size("events")[0] == 3
 
 
+def test_a_worker_whose_turn_is_over_hands_nothing_to_history(
+    products: tuple[Product, Product], clock: ManualClock
+) -> None:
+    one, other = products
+    former, present = pipeline(one), pipeline(other)
+    assert not former.step()  # its turn, and nothing to do
+    clock.advance(timedelta(minutes=1))
+    with one.state.write() as tx:
+        one.events.record(tx, 1, [_viewed("a", clock)])
+    assert present.step()
+    assert not former.step()
+    assert not former.deliver()
+    assert present.deliver()
+    assert one.history.size("events")[0] == 1
+
+
 def _viewed(event_id: str, clock: ManualClock) -> NativeEvent:
     return NativeEvent(
         event_id=event_id,

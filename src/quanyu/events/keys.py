@@ -1,8 +1,9 @@
 """Which events were stored before, for ever: an index of 128-bit keys of (source, event_id).
 
 Sorted runs on disk, opened as memory maps: a batch becomes a small run, and runs are merged so that each is at
-least four times as large as the next, like in an LSM tree. Looking up a batch is a binary search in a handful of
-runs, in sorted order, so that neighbouring keys share pages. 16 bytes per event ever stored.
+least four times as large as the next, like in an LSM tree; large ones by a thread of its own, while batches go on.
+Looking up a batch is a binary search in a handful of runs, in sorted order, so that neighbouring keys share pages.
+16 bytes per event ever stored.
 
 The index is a cache: history says what was stored. `marker` is the last batch that it holds; when that does not
 fit history, `rebuild` makes it again. Not for two processes at once.
@@ -11,11 +12,15 @@ fit history, `rebuild` makes it again. Not for two processes at once.
 from __future__ import annotations
 
 import json
+import logging
 import os
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from hashlib import blake2b
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -23,12 +28,15 @@ import numpy.typing as npt
 
 from quanyu.events.disk import Disk
 
+log = logging.getLogger(__name__)
+
 Keys = npt.NDArray[np.void]
 U64 = npt.NDArray[np.uint64]
 
 KEY = np.dtype([("high", "<u8"), ("low", "<u8")])
 _MANIFEST = "manifest.json"
 _GROWTH = 4
+_APART = 1 << 20  # keys, from which on a merge is worth a thread
 _VERSION = 1
 
 
@@ -48,7 +56,7 @@ def keys_of(sources: Sequence[str], event_ids: Sequence[str]) -> Keys:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    path: Path
+    path: Path | None  # none: not on disk yet
     high: U64
     low: U64
 
@@ -56,15 +64,36 @@ class _Run:
         return len(self.high)
 
 
-class KeyIndex:
-    """The set of keys in a folder. Thread-safe for reading; one writer."""
+class _Merge(Thread):
+    """Makes one run of several, in a file that no manifest names yet; `made` once it is there."""
 
-    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
+    def __init__(self, runs: Sequence[_Run], path: Path, disk: Disk) -> None:
+        super().__init__(name="key-merge", daemon=True)
+        self.runs = tuple(runs)
+        self.path = path
+        self.made: _Run | None = None
+        self._disk = disk
+
+    def run(self) -> None:
+        try:
+            self.made = _written(_merged(self.runs), self.path, self._disk)
+        except OSError as error:  # the runs are as good as they were, and a later batch tries again
+            log.warning("key_merge_failed", extra={"why": type(error).__name__})
+
+
+class KeyIndex:
+    """The set of keys in a folder. Thread-safe for reading; one writer.
+
+    Merges that make more than `apart` keys run beside the batches.
+    """
+
+    def __init__(self, folder: Path, disk: Disk | None = None, *, apart: int = _APART) -> None:
         self._folder = folder
         self._disk = disk or Disk()
+        self._apart = apart
         folder.mkdir(parents=True, exist_ok=True)
         self._runs: list[_Run] = []
-        self._serial = 0
+        self._merge: _Merge | None = None
         self.marker = -1
         self._seen: tuple[int, int] | None = None
         self.complete = self._load()
@@ -101,15 +130,33 @@ class KeyIndex:
 
     def add(self, keys: Keys, marker: int) -> None:
         """Keep `keys` and remember that the batch `marker` is in. Doing it twice changes nothing."""
+        runs, busy = self._with_merged()
         if len(keys):
-            high, low = _sorted_unique(np.ascontiguousarray(keys["high"]), np.ascontiguousarray(keys["low"]))
-            runs = [*self._runs, self._write(high, low)]
-            while len(runs) > 1 and len(runs[-2]) < _GROWTH * len(runs[-1]):
-                newer, older = runs.pop(), runs.pop()
-                runs.append(self._write(*_merged(older, newer)))
-        else:
-            runs = self._runs
+            runs.append(_Run(None, *_sorted_unique(*(np.ascontiguousarray(keys[half]) for half in ("high", "low")))))
+        first = busy + _uneven(runs[busy:])
+        apart = sum(map(len, runs[first:])) > self._apart
+        if len(runs) - first > 1 and not apart:
+            runs[first:] = [_merged(runs[first:])]
+        runs = [run if run.path else _written(run, self._path(), self._disk) for run in runs]
+        if len(runs) - first > 1 and apart and not busy:
+            self._merge = _Merge(runs[first:], self._path(), self._disk)
+            self._merge.start()
         self._publish(runs, marker)
+
+    def _with_merged(self) -> tuple[list[_Run], int]:
+        """The runs, with what was merged apart in place; and how many of them are still being merged, or older."""
+        runs, merge = list(self._runs), self._merge
+        if merge is None:
+            return runs, 0
+        paths, gone = [run.path for run in runs], [run.path for run in merge.runs]
+        first = paths.index(gone[0]) if gone[0] in paths else len(paths)
+        here = paths[first : first + len(gone)] == gone  # else the index was made again, or read from another process
+        if merge.is_alive():
+            return runs, first + len(gone) if here else len(runs)
+        self._merge = None
+        if here and merge.made is not None:
+            runs[first : first + len(gone)] = [merge.made]
+        return runs, 0
 
     def rebuild(self, parts: Iterable[Keys], marker: int) -> None:
         """Make the index again from all keys that history has."""
@@ -119,25 +166,19 @@ class KeyIndex:
         self._publish(self._runs, marker)
         self.complete = True
 
-    def _write(self, high: U64, low: U64) -> _Run:
-        self._serial += 1
-        path = self._folder / f"run-{self._serial:010d}.keys"
-        draft = path.with_suffix(".draft")
-        with draft.open("wb") as file:
-            high.tofile(file)
-            low.tofile(file)
-            file.flush()
-            self._disk.sync(file.fileno())
-        draft.rename(path)
-        return _open(path, len(high))
+    def _path(self) -> Path:
+        """A file that nobody else writes, not even somebody whose turn is over and who does not know it."""
+        number, path = tempfile.mkstemp(".keys", "run-", self._folder)
+        os.close(number)
+        return Path(path)
 
     def _publish(self, runs: list[_Run], marker: int) -> None:
         """Make `runs` the index in one step, then forget files that are no part of it."""
+        named = [(run.path.name, run) for run in runs if run.path]
         manifest = {
             "version": _VERSION,
             "marker": marker,
-            "serial": self._serial,
-            "runs": [{"file": run.path.name, "keys": len(run)} for run in runs],
+            "runs": [{"file": name, "keys": len(run)} for name, run in named],
         }
         draft = self._folder / f"{_MANIFEST}.draft"
         with draft.open("w", encoding="utf-8") as file:
@@ -149,7 +190,7 @@ class KeyIndex:
         self._runs = runs
         self.marker = marker
         self._seen = self._stamp()
-        used = {run.path.name for run in runs}
+        used = {name for name, _ in named} | ({self._merge.path.name} if self._merge else set())
         for path in self._folder.glob("run-*"):
             if path.name not in used:
                 path.unlink(missing_ok=True)
@@ -162,10 +203,8 @@ class KeyIndex:
             if manifest["version"] != _VERSION:
                 return False
             runs = [_open(self._folder / run["file"], int(run["keys"])) for run in manifest["runs"]]
-            self._serial = int(manifest["serial"])
             self.marker = int(manifest["marker"])
         except (OSError, ValueError, KeyError, TypeError):
-            self._serial = max((int(path.stem[4:]) for path in self._folder.glob("run-*.keys")), default=0)
             return False
         self._runs = runs
         return True
@@ -208,7 +247,30 @@ def _sorted_unique(high: U64, low: U64) -> tuple[U64, U64]:
     return high[keep], low[keep]
 
 
-def _merged(older: _Run, newer: _Run) -> tuple[U64, U64]:
+def _uneven(runs: Sequence[_Run]) -> int:
+    """From where on the runs are to be one, so that each is `_GROWTH` times as large as the next."""
+    first, size = len(runs), 0
+    while first and (size == 0 or len(runs[first - 1]) < _GROWTH * size):
+        first -= 1
+        size += len(runs[first])
+    return first
+
+
+def _written(run: _Run, path: Path, disk: Disk) -> _Run:
+    with path.open("wb") as file:
+        run.high.tofile(file)
+        run.low.tofile(file)
+        file.flush()
+        disk.sync(file.fileno())
+    return _open(path, len(run))
+
+
+def _merged(runs: Sequence[_Run]) -> _Run:
+    """All runs as one, in memory; the newest, which are the smallest, first."""
+    return reduce(lambda newer, older: _joined(older, newer), reversed(runs))
+
+
+def _joined(older: _Run, newer: _Run) -> _Run:
     """Both runs as one, in linear time. Among equal high halves the order does not matter: they are walked along."""
     new = ~_found(older, newer.high, newer.low)
     high, low = newer.high[new], newer.low[new]
@@ -219,4 +281,4 @@ def _merged(older: _Run, newer: _Run) -> tuple[U64, U64]:
     for row, (old_half, new_half) in enumerate(((older.high, high), (older.low, low))):
         out[row, places] = new_half
         out[row, rest] = old_half
-    return out[0], out[1]
+    return _Run(None, out[0], out[1])

@@ -1,28 +1,31 @@
 """The index of stored ids is a set, for ever: checked against Python's own on random work."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quanyu.events.disk import Disk
 from quanyu.events.keys import KEY, KeyIndex, Keys, keys_of
 
 # Few distinct halves, so that keys that share their high half really occur.
 a_key = st.tuples(st.integers(0, 6), st.integers(0, 6))
 steps = st.lists(st.tuples(st.lists(a_key, max_size=30), st.booleans()), max_size=25)
+some_apart = st.sampled_from([1 << 20, 4])  # every merge in the batch, or nearly every one beside it
 
 
 def array(pairs: list[tuple[int, int]]) -> Keys:
     return np.array(pairs, KEY)
 
 
-@given(steps)
+@given(steps, some_apart)
 def test_it_says_of_every_key_whether_it_is_new(
-    tmp_path_factory: object, work: list[tuple[list[tuple[int, int]], bool]]
+    tmp_path_factory: object, work: list[tuple[list[tuple[int, int]], bool]], apart: int
 ) -> None:
     folder = tmp_path_factory.mktemp("keys")  # type: ignore[attr-defined]
-    index, oracle = KeyIndex(folder), set[tuple[int, int]]()
+    index, oracle = KeyIndex(folder, apart=apart), set[tuple[int, int]]()
     for marker, (pairs, reopen) in enumerate(work):
         seen = set(oracle)
         expected = []
@@ -33,7 +36,7 @@ def test_it_says_of_every_key_whether_it_is_new(
         index.add(array(pairs), marker)
         oracle |= set(pairs)
         if reopen:
-            index = KeyIndex(folder)
+            index = KeyIndex(folder, apart=apart)
             assert index.complete
         assert index.marker == marker
         assert len(index) >= len(oracle)
@@ -87,7 +90,7 @@ def test_a_crash_between_run_and_manifest_leaves_the_index_before(tmp_path: Path
     other = tmp_path / "other"
     crashed = KeyIndex(other)
     crashed.add(keys_of(["s"], ["a"]), 1)
-    crashed._write(*(np.array([1], np.uint64), np.array([2], np.uint64)))
+    (other / "run-half.keys").write_bytes(bytes(16))
     assert KeyIndex(other).marker == 1
     assert len(KeyIndex(other)) == 1
 
@@ -106,3 +109,93 @@ def test_a_process_that_takes_over_sees_what_the_other_one_added(tmp_path: Path)
     mine.refresh()
     assert mine.marker == 2
     assert not mine.fresh(keys).any()
+
+
+class Slow(Disk):
+    """Lets merges that run beside the batches wait for the test, or fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+        self.broken = False
+
+    def sync(self, fileno: int) -> None:
+        if threading.current_thread().name == "key-merge":
+            assert self.go.wait(30)
+            if self.broken:
+                raise OSError(28, "No space left on device")
+        super().sync(fileno)
+
+
+def fill(index: KeyIndex, first: int, last: int) -> None:
+    for n in range(first, last):
+        index.add(keys_of(["s"] * 10, [f"{n}-{i}" for i in range(10)]), n)
+
+
+def everything(first: int, last: int) -> Keys:
+    return keys_of(["s"] * (last - first) * 10, [f"{n}-{i}" for n in range(first, last) for i in range(10)])
+
+
+def wait_for_merge() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "key-merge":
+            thread.join(30)
+
+
+def test_batches_go_on_while_large_runs_are_merged(tmp_path: Path) -> None:
+    disk = Slow()
+    index = KeyIndex(tmp_path, disk, apart=100)
+    fill(index, 0, 40)
+    assert any(thread.name == "key-merge" for thread in threading.enumerate())
+    assert not index.fresh(everything(0, 40)).any()
+    assert KeyIndex(tmp_path).marker == 39
+    assert not KeyIndex(tmp_path).fresh(everything(0, 40)).any()
+    disk.go.set()
+    for n in range(40, 80):  # each batch finds the merge before it done
+        wait_for_merge()
+        fill(index, n, n + 1)
+    wait_for_merge()
+    index.add(keys_of([], []), 80)
+    assert not index.fresh(everything(0, 80)).any()
+    assert len(index) == 800
+    files = list(tmp_path.glob("run-*"))
+    assert len(files) <= 6
+    assert sum(file.stat().st_size for file in files) == 16 * 800
+    again = KeyIndex(tmp_path)
+    assert (again.marker, len(again)) == (80, 800)
+    assert not again.fresh(everything(0, 80)).any()
+
+
+def test_a_merge_for_which_there_is_no_room_is_made_later(tmp_path: Path) -> None:
+    disk = Slow()
+    disk.broken = True
+    disk.go.set()
+    index = KeyIndex(tmp_path, disk, apart=100)
+    fill(index, 0, 40)
+    wait_for_merge()
+    assert not KeyIndex(tmp_path).fresh(everything(0, 40)).any()
+    disk.broken = False
+    for n in range(40, 44):
+        fill(index, n, n + 1)
+        wait_for_merge()
+    index.add(keys_of([], []), 44)
+    files = list(tmp_path.glob("run-*"))
+    assert len(files) <= 3
+    assert sum(file.stat().st_size for file in files) == 16 * 440
+
+
+def test_what_was_merged_of_an_index_that_somebody_else_took_over_is_dropped(tmp_path: Path) -> None:
+    disk = Slow()
+    index = KeyIndex(tmp_path, disk, apart=100)
+    fill(index, 0, 20)
+    theirs = KeyIndex(tmp_path)
+    theirs.add(keys_of(["t"], ["x"]), 20)  # merges what they found, and sweeps what no manifest names
+    disk.go.set()
+    wait_for_merge()
+    index.refresh()
+    assert index.marker == 20
+    fill(index, 21, 22)
+    again = KeyIndex(tmp_path)
+    assert (again.marker, len(again)) == (21, 211)
+    assert not again.fresh(everything(0, 20)).any()
+    assert not again.fresh(keys_of(["t"], ["x"])).any()

@@ -28,12 +28,13 @@ from quanyu.imports.tables import seen
 from quanyu.kernel.clock import micros
 from quanyu.kernel.errors import QuanyuError, TooLarge
 from quanyu.kernel.label import Label
-from quanyu.sdk.place import FilePlace, PlaceFailed, RowPlace, Surroundings
+from quanyu.sdk.place import FileFailed, FilePlace, PlaceFailed, RowPlace, Surroundings
 from quanyu.storage.bulk import upsert
 from quanyu.storage.lease import Lease
 
 _FILES_AT_ONCE = 20
 _ROWS_AT_ONCE = 20_000
+_UNREAD = "unread "  # before the stamp of a file whose failure was told of
 
 
 class Places:
@@ -66,10 +67,7 @@ class Places:
             )
             more = self._files(row, place, lease) if isinstance(place, FilePlace) else self._rows(row, place, lease)
         except PlaceFailed as failed:
-            problem = failed.problem
-            self._note(
-                row, Label(f"{problem.title.zh}。{problem.remedy.zh}", f"{problem.title.en}. {problem.remedy.en}")
-            )
+            self._note(row, _sentence(failed))
         except QuanyuError as error:
             self._note(row, error.sentence())
         else:
@@ -91,16 +89,21 @@ class Places:
                 continue
             if taken == _FILES_AT_ONCE:
                 return True
-            # What is refused stands among the imports with its reason, and those behind it go on: tried again only
-            # when it changes.
-            refused: TooLarge | None = None
+            # What fails stands among the imports with its reason, and those behind it go on: what is too large is tried
+            # again only when it changes, what cannot be read each time and told of once.
+            failed: Label | None = None
             kept: KeptFile | None = None
+            stamp = file.stamp
             try:
                 if file.size > self._host.files.most_bytes:
                     raise errors.file_too_large(self._host.files.most_bytes)
                 kept = self._host.keep_file(caller, file.path.rsplit("/", 1)[-1], place.read(file.path))
             except TooLarge as error:
-                refused = error
+                failed = error.sentence()
+            except FileFailed as error:
+                failed, stamp = _sentence(error), f"{_UNREAD}{file.stamp}"
+                if known.get(file.path) == stamp:
+                    continue
             job = self._host.new_job(
                 caller,
                 mapping,
@@ -112,8 +115,8 @@ class Places:
                 if not lease.confirm(tx) or not self._as_read(tx, row):
                     return False
                 saved.add_job(tx, job)
-                if refused is not None:
-                    saved.end_job(tx, job.job_id, "failed", self._clock.now(), refused.sentence())
+                if failed is not None:
+                    saved.end_job(tx, job.job_id, "failed", self._clock.now(), failed)
                 upsert(
                     tx,
                     seen,
@@ -121,7 +124,7 @@ class Places:
                         {
                             "connection_id": row.connection_id,
                             "path": file.path,
-                            "stamp": file.stamp,
+                            "stamp": stamp,
                             "job_id": job.job_id,
                             "at": self._clock.now(),
                         }
@@ -204,3 +207,8 @@ class Places:
             table.c.connection_id == row.connection_id, table.c.config == row.config
         )
         return tx.execute(same).one_or_none() is not None
+
+
+def _sentence(failed: PlaceFailed) -> Label:
+    title, remedy = failed.problem.title, failed.problem.remedy
+    return Label(f"{title.zh}。{remedy.zh}", f"{title.en}. {remedy.en}")

@@ -28,6 +28,10 @@ class PlaceFailed(Exception):
         super().__init__(f"{problem.code}: {problem.title.en}")
 
 
+class FileFailed(PlaceFailed):
+    """One file cannot be read now, while its place can: it is told of, tried again, and holds up no other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the host allows: the folders that may be read, and whether private addresses may be called."""
@@ -95,11 +99,11 @@ class FilePlace(ABC):
 
     @abstractmethod
     def files(self) -> Iterator[PlacedFile]:
-        """The files that are there and finished being written. Raises PlaceFailed."""
+        """The files that are there and finished being written; also what cannot be looked at. Raises PlaceFailed."""
 
     @abstractmethod
     def read(self, path: str) -> bytes:
-        """The bytes of one of them. Raises PlaceFailed."""
+        """The bytes of one of them. Raises FileFailed for this one, PlaceFailed when the others would fail alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from quanyu.plugins.connectors.s3.place import S3, S3Config
 from quanyu.plugins.connectors.s3.signing import Signature, _canonical
-from quanyu.sdk.place import PlaceFailed, Surroundings
+from quanyu.sdk.place import FileFailed, PlaceFailed, Surroundings
 from tests.unit.imports.conftest import bucket
 
 NAME = "storage.invalid"  # no resolver knows it: whoever looks it up again gets nowhere
@@ -95,7 +95,7 @@ def test_what_is_not_there_is_said_in_words(storage_server: str) -> None:
     ):
         with pytest.raises(PlaceFailed, match=f"storage_unreachable: .*{why}"):
             list(place.files())
-    with pytest.raises(PlaceFailed, match="HTTP 404 NoSuchKey"):
+    with pytest.raises(FileFailed, match="HTTP 404 NoSuchKey"):  # of this one: those behind it go on
         s3(storage_server, around, bucket="sparse").read("sparse/here/2.csv")
 
 

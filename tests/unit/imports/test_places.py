@@ -98,6 +98,77 @@ def test_a_file_that_is_too_large_is_refused_once_and_the_others_go_on(world: Wo
     assert amounts(world) == {"A7": 700, "A100": 500}
 
 
+def test_files_that_cannot_be_read_are_told_of_once_tried_again_and_the_others_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imports = world.product.imports
+    inbox = world.product.settings.data_path / "inbox" / "acme"
+    for name in ("b.csv", "c.csv", "closed/d.csv", "z.csv"):
+        folder = (inbox / name).parent
+        drop(folder, Path(name).name, HEADER + LINE.format(n=ord(Path(name).name[0]), amount="5.00"))
+    (inbox / "a.csv").symlink_to("nowhere.csv")
+    (inbox / "loop.csv").symlink_to("loop.csv")
+    os.mkfifo(inbox / "pipe.csv")
+    drop(inbox, os.fsdecode("订单.csv".encode("gbk")), HEADER)
+    listed, opened = os.scandir, Path.read_bytes
+
+    def scandir(path: Any) -> Any:
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return listed(path)
+
+    def read_bytes(self: Path) -> bytes:
+        if self.name == "b.csv":
+            raise PermissionError(13, "Permission denied")
+        if self.name == "c.csv":
+            self.unlink()  # moved away between being listed and being read
+        return opened(self)
+
+    made = connect(world, "folder", {"path": str(inbox), "pattern": "*.csv"})
+    with monkeypatch.context() as refusing:
+        refusing.setattr(os, "scandir", scandir)
+        refusing.setattr(Path, "read_bytes", read_bytes)
+        turn(world)
+        turn(world)
+    assert amounts(world) == {"A122": 500}
+    jobs = imports.list_jobs(world.scope, None, 50, made.connection_id)
+    odd = "\\udcb6\\udca9\\udcb5\\udca5.csv"
+    assert sorted(job.title for job in jobs) == sorted(["a.csv", "b.csv", "c.csv", "closed", "loop.csv", "z.csv", odd])
+    told = {job.title: job.problem.zh for job in jobs if job.status == "failed" and job.problem}
+    assert told["a.csv"].startswith("读不到 a.csv（FileNotFoundError）。文件已移走，或链接指向的地方不存在")
+    assert told["b.csv"] == "读不到 b.csv（PermissionError）。确认运行账号有读权限，下次执行会再试"
+    assert told["closed"].startswith("子文件夹 closed 无法列出。")
+    assert told[odd].endswith("文件名不是 UTF-8，请改名")
+    assert set(told) == {"a.csv", "b.csv", "c.csv", "closed", "loop.csv", odd}
+    assert (state_of(world, made).problem, state_of(world, made).failures) == (None, 0)
+    drop(inbox, "nowhere.csv", HEADER + LINE.format(n=1, amount="1.00"))
+    turn(world)
+    assert amounts(world) == {"A1": 100, "A98": 500, "A100": 500, "A122": 500}
+    again = imports.list_jobs(world.scope, None, 50, made.connection_id)
+    assert sorted(job.title for job in again[: -len(jobs)]) == ["a.csv", "b.csv", "closed/d.csv", "nowhere.csv"]
+
+
+def test_a_folder_that_is_gone_while_it_is_read_is_the_folders_problem(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = world.product.settings.data_path / "inbox" / "acme"
+    drop(inbox, "a.csv", HEADER + LINE.format(n=1, amount="1.00"))
+    opened = Path.read_bytes
+
+    def read_bytes(self: Path) -> bytes:
+        inbox.rename(inbox.with_name("away"))
+        return opened(self)
+
+    made = connect(world, "folder", {"path": str(inbox)})
+    with monkeypatch.context() as moving:
+        moving.setattr(Path, "read_bytes", read_bytes)
+        turn(world)
+    problem = state_of(world, made).problem
+    assert problem is not None
+    assert problem.zh.startswith(f"读不到 {inbox}（FileNotFoundError）")
+    assert world.product.imports.list_jobs(world.scope, None, 50) == []
+
+
 def test_a_folder_outside_of_the_allowed_ones_is_refused_in_words(world: World, tmp_path: Path) -> None:
     outside = tmp_path / "elsewhere"
     drop(outside, "secret.csv", HEADER + LINE.format(n=1, amount="1.00"))

@@ -18,13 +18,14 @@ from pydantic import Field
 from quanyu.plugins.connectors.s3.signing import Signature
 from quanyu.sdk import Config, Label, Problem, Secret
 from quanyu.sdk.outbound import AddressRefused
-from quanyu.sdk.place import FilePlace, PlacedFile, PlaceFailed
+from quanyu.sdk.place import FileFailed, FilePlace, PlacedFile, PlaceFailed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNRESERVED = "-_.~"
 _MOST_LISTED = 1_000_000
 _PAGE_BYTES = 16_000_000  # of one answer with 1,000 objects
 _OBJECT_BYTES = 1 << 30
+_OF_THE_OBJECT = (403, 404)  # archived, of another owner, or gone: its bucket was just listed
 
 
 class S3Config(Config):
@@ -120,7 +121,10 @@ class S3(FilePlace):
                 why = f"{_text(said, 'Code')}: {_text(said, 'Message')}"
             except ValueError:
                 why = ""
-            raise self._unreachable(f"HTTP {answer.status_code} {why}")
+            failed = self._unreachable(f"HTTP {answer.status_code} {why}")
+            if key and answer.status_code in _OF_THE_OBJECT:
+                raise FileFailed(failed.problem)
+            raise failed
         return bytes(body)
 
     def _page(self, http: httpx.Client, asked: dict[str, str]) -> ET.Element:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from pydantic import Field, field_validator
 
+from quanyu.plugins.connectors.database.failures import failed, no_driver
 from quanyu.sdk import Config, Label, Problem, Secret, WrongValue
 from quanyu.sdk.place import PlaceFailed, RowPlace, RowsRead
 
@@ -60,7 +61,10 @@ class Database(RowPlace):
         """Rows whose key is at least `after`: those of the last key come again, because it may have grown since."""
         config = self._config
         url, pinned = self._address()
-        engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_patience(url) | pinned)
+        try:
+            engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_patience(url) | pinned)
+        except (ImportError, sa.exc.NoSuchModuleError) as error:
+            raise no_driver(url) from error
         asked = sa.text(config.query.replace(":", r"\:")).columns(sa.column(config.key)).subquery("q")
         key = asked.c[config.key]
         statement: sa.Select[Any] = sa.select(sa.literal_column("q.*")).select_from(asked).order_by(key).limit(limit)
@@ -77,7 +81,7 @@ class Database(RowPlace):
                 found = result.fetchall()
                 connection.rollback()
         except (sa.exc.SQLAlchemyError, OSError) as error:
-            raise _failed(error) from error
+            raise failed(url, error) from error
         finally:
             engine.dispose()
         if config.key not in names:
@@ -106,6 +110,8 @@ class Database(RowPlace):
             url = sa.make_url(self._config.url.get_secret_value())
         except sa.exc.ArgumentError:
             raise _wrong("连接地址无法识别", "the address cannot be read") from None
+        if "@" in (url.host or ""):  # the end of the password, and then no text may name the host
+            raise _wrong("密码里的 @ 要写成 %40", "write an @ of the password as %40")
         backend = url.get_backend_name()
         if backend == "postgresql" and url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
@@ -166,22 +172,6 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
-
-
-def _failed(error: Exception) -> PlaceFailed:
-    # The name of the error and the database's own words, not SQLAlchemy's: those repeat parameters and addresses.
-    cause = getattr(error, "orig", None)
-    why = f"{type(cause or error).__name__}: {str(cause).splitlines()[0][:200] if cause else ''}"
-    return PlaceFailed(
-        Problem(
-            "database_failed",
-            Label(f"数据库读取失败：{why}", f"The database could not be read: {why}"),
-            Label(
-                "请检查地址、账号权限、网络与查询语句",
-                "Check the address, the account's rights, the network and the query",
-            ),
-        )
-    )
 
 
 def _wrong(zh: str, en: str) -> PlaceFailed:

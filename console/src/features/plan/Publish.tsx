@@ -6,7 +6,7 @@ import { usePlanActions, type Given } from "@/features/plan/api";
 import { Changes } from "@/features/plan/Changes";
 import { Loaded, sentenceOf } from "@/shared/ui";
 
-export default function Publish({ given, done, close }: { given: Given; done: () => void; close: () => void }) {
+export default function Publish({ given, done, close, cancelText }: { given: Given; done: () => void; close: () => void; cancelText?: string }) {
   const { t } = useTranslation("plan");
   const { message } = App.useApp();
   const { diff, publish } = usePlanActions();
@@ -22,6 +22,7 @@ export default function Publish({ given, done, close }: { given: Given; done: ()
       okButtonProps={{ disabled: !diff.data?.items.length }}
       confirmLoading={publish.isPending}
       onCancel={close}
+      cancelText={cancelText}
       onOk={() => publish.mutate({ ...given, note }, { onSuccess: done, onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))) })}
     >
       <Loaded query={{ ...diff, refetch: look }} rows={5}>

@@ -80,3 +80,13 @@ export function allowedOf(texts: string[], type: Property["type"]): (string | nu
   const numbers = type === "number" || type === "integer";
   return texts.map((text) => (numbers && /^-?\d+$/.test(text.trim()) ? Number(text) : text));
 }
+
+/** Where in a text the line and column lie that an error names ("第 3 行第 5 列", "Line 3, column 5"), if it names one. */
+export function offsetOf(text: string, said: string): number | null {
+  const found = /第 (\d+) 行第 (\d+) 列/.exec(said) ?? /Line (\d+), column (\d+)/.exec(said);
+  if (!found) return null;
+  const lines = text.split("\n");
+  const line = Math.min(Number(found[1]), lines.length);
+  const before = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0);
+  return before + Math.min(Number(found[2]) - 1, lines[line - 1]?.length ?? 0);
+}

@@ -2640,7 +2640,10 @@ export interface components {
         BookOut: {
             /** Accepted */
             accepted: number;
-            /** Damaged */
+            /**
+             * Damaged
+             * @description Events in frames of the log whose bytes rotted on disk after they were acknowledged and before they were stored: they cannot be read again. Counted from the frame's header where that could be read; a frame whose header could not counts as 0 here and is named by the alarm of the log with its file, place and size
+             */
             damaged: number;
             /** Duplicate */
             duplicate: number;
@@ -6367,7 +6370,7 @@ export interface components {
             channel: string | null;
             /**
              * Damaged
-             * @description Acknowledged, and lost in the log before they were stored
+             * @description Events in frames of the log whose bytes rotted on disk after they were acknowledged and before they were stored: they cannot be read again. Counted from the frame's header where that could be read; a frame whose header could not counts as 0 here and is named by the alarm of the log with its file, place and size
              */
             damaged: number;
             /** Duplicate */

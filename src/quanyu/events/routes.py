@@ -33,6 +33,13 @@ class LabelIn(BaseModel):
     en: str = Field(min_length=1, max_length=100)
 
 
+_DAMAGED = (
+    "Events in frames of the log whose bytes rotted on disk after they were acknowledged and before they were stored: "
+    "they cannot be read again. Counted from the frame's header where that could be read; a frame whose header could "
+    "not counts as 0 here and is named by the alarm of the log with its file, place and size"
+)
+
+
 class SourceOut(BaseModel):
     """A data source with its books."""
 
@@ -47,7 +54,7 @@ class SourceOut(BaseModel):
     stored: int
     duplicate: int
     quarantined: int
-    damaged: int = Field(description="Acknowledged, and lost in the log before they were stored")
+    damaged: int = Field(description=_DAMAGED)
     pending: int
     balanced: bool
     last_event_at: datetime | None
@@ -80,7 +87,7 @@ class BookOut(BaseModel):
     stored: int
     duplicate: int
     quarantined: int
-    damaged: int
+    damaged: int = Field(description=_DAMAGED)
 
 
 class BookPage(BaseModel):

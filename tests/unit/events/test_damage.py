@@ -17,6 +17,7 @@ from quanyu.events.log import segment_path
 from quanyu.events.observing import Observer
 from quanyu.events.quality import Problem, Quality
 from quanyu.events.reconcile import Reconciliation
+from quanyu.events.routes import BookOut, SourceOut
 from quanyu.events.tables import damage
 from quanyu.kernel.clock import ManualClock, micros
 from quanyu.kernel.errors import Conflict
@@ -300,3 +301,11 @@ def test_a_sound_log_costs_no_question_to_the_database(log: Log) -> None:
     assert not [one for one in asked if "event_damage" in one]
     assert log.hours() == [(6, 6, 0, 0, 0)]
     assert log.alarms() == []
+
+
+def test_the_api_says_what_damaged_counts() -> None:
+    for model in (SourceOut, BookOut):
+        said = model.model_fields["damaged"].description
+        assert said is not None
+        assert "rotted on disk after they were acknowledged" in said
+        assert "Counted from the frame's header where that could be read" in said

@@ -1,6 +1,6 @@
 """The demonstration's import: a member export as a till system writes it, mapped by the ready mapping, with bad rows.
 
-The file is made from the demonstration's members and kept, mapped and run through the doors of imports.
+The file is made from the demonstration's members; how it comes in is in `demo_files.py`.
 """
 
 from __future__ import annotations
@@ -12,33 +12,23 @@ from datetime import date, timedelta
 from quanyu.access.contracts import Caller
 from quanyu.app import Product
 from quanyu.app.connectors import Customer
-from quanyu.imports.api import dump, ready
+from quanyu.cli.demo_files import MadeFile, import_made
 from quanyu.kernel.label import Label
 
 SOURCE = "demo_member_file"
-_FILE = Label("会员导出.csv", "member export.csv")
-_NAME = Label("会员导出（演示生成）", "Member export (made for the demo)")
+_MADE = MadeFile(
+    source=SOURCE,
+    name=Label("会员导出（演示生成）", "Member export (made for the demo)"),
+    file=Label("会员导出.csv", "member export.csv"),
+    mapping="members",
+)
 _HEADER = ("会员卡号", "手机号", "姓名", "性别", "生日", "积分", "注册时间")
 _ROWS = 120
-_READY = "members"
 
 
 def import_members(product: Product, caller: Caller, customers: list[Customer]) -> None:
     """Import the file to its end, once; the log holds it afterwards."""
-    imports, scope = product.imports, caller.scope
-    source = f"{scope.brand}.{SOURCE}"
-    if all(job.source != source for job in imports.list_jobs(scope, None, 10)):
-        _, _, mapping = ready()[_READY]
-        with product.state.write() as tx:
-            product.events.sources.ensure(
-                tx, source=source, brand_id=scope.brand_id, name=_NAME, kind="file", made=True
-            )
-        saved = imports.save_mapping(caller, _NAME.text(caller.language), dump(mapping), source=SOURCE)
-        kept = imports.keep_file(caller, _FILE.text(caller.language), member_file(customers))
-        imports.start(caller, kept.file_id, saved.mapping_id)
-    runner = imports.runner("demo")
-    while runner.step():
-        pass
+    import_made(product, caller, _MADE, lambda: member_file(customers))
 
 
 def member_file(customers: list[Customer]) -> bytes:

@@ -1,7 +1,7 @@
 """The demonstration's stock: an export of an ERP, mapped by the ready mapping, of the goods that sell best.
 
-The file is made from the data's products and stores and run through the doors of imports; its source is marked as
-made. A few shops have run out of something, some have little left, and one has not reported for a week.
+The file is made from the data's products and stores; how it comes in is in `demo_files.py`. A few shops have run
+out of something, some have little left, and one has not reported for a week.
 """
 
 from __future__ import annotations
@@ -14,36 +14,29 @@ from zoneinfo import ZoneInfo
 from quanyu.access.contracts import Caller
 from quanyu.app import Product
 from quanyu.app.connectors import CompleteJourney
-from quanyu.imports.api import dump, ready
+from quanyu.cli.demo_files import MadeFile, import_made
 from quanyu.kernel.label import Label
 
 SOURCE = "demo_stock_file"
-_FILE = Label("ERP库存.csv", "ERP stock.csv")
-_NAME = Label("ERP 库存（演示生成）", "ERP stock (made for the demo)")
+_MADE = MadeFile(
+    source=SOURCE,
+    name=Label("ERP 库存（演示生成）", "ERP stock (made for the demo)"),
+    file=Label("ERP库存.csv", "ERP stock.csv"),
+    mapping="erp_stock",
+)
 _HEADER = ("仓库编码", "商品编码", "商品名称", "可用库存", "占用库存", "更新时间")
 _PRODUCTS, _STORES = 40, 8
 _WAREHOUSE = "DC01"
-_READY = "erp_stock"
 
 
 def import_stock(product: Product, caller: Caller, connector: CompleteJourney, now: datetime) -> None:
     """Import the file to its end, once; the log holds it afterwards."""
-    imports, scope = product.imports, caller.scope
-    source = f"{scope.brand}.{SOURCE}"
-    if all(job.source != source for job in imports.list_jobs(scope, None, 10)):
-        _, _, mapping = ready()[_READY]
-        with product.state.write() as tx:
-            product.events.sources.ensure(
-                tx, source=source, brand_id=scope.brand_id, name=_NAME, kind="file", made=True
-            )
-        saved = imports.save_mapping(caller, _NAME.text(caller.language), dump(mapping), source=SOURCE)
+
+    def content() -> bytes:
         goods = [(str(one["sku"]), str(one["name"])) for one in connector.best_sellers(_PRODUCTS, caller.language)]
-        file = stock_file(goods, connector.busiest_stores(_STORES), now.astimezone(ZoneInfo(scope.time_zone)))
-        kept = imports.keep_file(caller, _FILE.text(caller.language), file)
-        imports.start(caller, kept.file_id, saved.mapping_id)
-    runner = imports.runner("demo")
-    while runner.step():
-        pass
+        return stock_file(goods, connector.busiest_stores(_STORES), now.astimezone(ZoneInfo(caller.scope.time_zone)))
+
+    import_made(product, caller, _MADE, content)
 
 
 def stock_file(goods: list[tuple[str, str]], stores: list[str], now: datetime) -> bytes:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from quanyu.audiences.errors import RuleError
 from quanyu.audiences.primitives import Condition
-from quanyu.kernel.faults import WrongValue
+from quanyu.kernel.faults import of_field
 from quanyu.kernel.label import Label
 
 FieldType = Literal[
@@ -173,7 +173,7 @@ def read_rule(
         return cls.model_validate(dict(params))
     except ValidationError as error:
         return [
-            RuleError(rule_id, _place(fault["loc"]), _message(fault), named(cls, fault["loc"]))
+            RuleError(rule_id, _place(fault["loc"]), of_field(fault), named(cls, fault["loc"]))
             for fault in error.errors()
         ]
 
@@ -190,24 +190,6 @@ def named(cls: type[Predicate], location: Sequence[Any]) -> Label:
         return cls.label
     which = next((f" ({step + 1})" for step in inner if isinstance(step, int)), "") if field.type == "filters" else ""
     return Label(f"{cls.label.zh} · {field.label.zh}{which}", f"{cls.label.en} · {field.label.en}{which}")
-
-
-def _message(fault: Any) -> Label:
-    kind, context = fault["type"], fault.get("ctx", {})
-    if kind == "missing":
-        return Label("请填写", "This is required")
-    if kind in {"greater_than_equal", "greater_than"}:
-        return Label(f"不能小于 {next(iter(context.values()))}", f"Must not be below {next(iter(context.values()))}")
-    if kind in {"less_than_equal", "less_than"}:
-        return Label(f"不能大于 {next(iter(context.values()))}", f"Must not be above {next(iter(context.values()))}")
-    if kind in {"too_short", "string_too_short"}:
-        return Label("请至少填写一项", "Give at least one")
-    if kind == "extra_forbidden":
-        return Label("没有这个参数", "There is no such parameter")
-    if kind == "value_error" and isinstance(context.get("error"), WrongValue):
-        said: Label = context["error"].label
-        return said
-    return Label(f"值不对：{fault['msg']}", f"Not a right value: {fault['msg']}")
 
 
 def _check(key: str, cls: type[Predicate]) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from quanyu.audiences.errors import RuleError, TreeInvalid
+from quanyu.kernel.faults import of_field
 from quanyu.kernel.label import Label
 
 MAX_DEPTH = 6
@@ -152,7 +153,7 @@ def _shape_errors(data: Any, error: ValidationError) -> Iterator[RuleError]:
             node = node.get(step) if isinstance(node, Mapping) else None
             if step != "children":
                 path.append(str(step))
-        yield RuleError(at, ".".join(path), Label(f"格式不对：{fault['msg']}", f"Not the right shape: {fault['msg']}"))
+        yield RuleError(at, ".".join(path), of_field(fault))
 
 
 def _structure_errors(tree: Node) -> Iterator[RuleError]:

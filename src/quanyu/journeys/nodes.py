@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from quanyu.kernel.faults import of_field
 from quanyu.kernel.label import Label
 
 Kind = Literal["trigger", "wait", "branch", "send", "goal", "exit"]
@@ -187,14 +188,4 @@ def _missing(node_id: str, kind: str, config: dict[str, Any]) -> Iterator[Fault]
 
 
 def _fault(node_id: str, entry: Any) -> Fault:
-    field = ".".join(str(part) for part in entry["loc"])
-    kind, context = entry["type"], entry.get("ctx", {})
-    if kind in ("greater_than_equal", "less_than_equal"):
-        bound = context.get("ge", context.get("le"))
-        low = kind == "greater_than_equal"
-        message = Label(f"不能{'小于' if low else '大于'} {bound}", f"Must be at {'least' if low else 'most'} {bound}")
-    elif kind == "literal_error":
-        message = Label(f"只能是 {context['expected']} 之一", f"Must be one of {context['expected']}")
-    else:
-        message = Label("这个值不对，请重新填写", f"This value is wrong: {entry['msg']}")
-    return Fault(node_id, field, "field_invalid", message)
+    return Fault(node_id, ".".join(str(part) for part in entry["loc"]), "field_invalid", of_field(entry))

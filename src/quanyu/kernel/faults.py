@@ -34,6 +34,12 @@ _KINDS: dict[str, Label] = {
     "float_type": Label("应为数字", "A number is needed"),
     "float_parsing": Label("应为数字", "A number is needed"),
     "list_type": Label("应为列表", "A list is needed"),
+    "tuple_type": Label("应为列表", "A list is needed"),
+    "finite_number": Label("应为有限的数字", "A finite number is needed"),
+    "date_type": Label("应为日期，如 2026-01-31", "A date is needed, like 2026-01-31"),
+    "date_parsing": Label("应为日期，如 2026-01-31", "A date is needed, like 2026-01-31"),
+    "date_from_datetime_parsing": Label("应为日期，如 2026-01-31", "A date is needed, like 2026-01-31"),
+    "date_from_datetime_inexact": Label("应为日期，不带时间", "A date is needed, without a time"),
     "dict_type": Label("应为「名称: 值」的对象", "An object of names and values is needed"),
     "model_type": Label("应为「名称: 值」的对象", "An object of names and values is needed"),
     "model_attributes_type": Label("应为「名称: 值」的对象", "An object of names and values is needed"),
@@ -53,6 +59,12 @@ def of_field(fault: Mapping[str, Any]) -> Label:
         case "literal_error" | "enum":
             listed = context["expected"].replace(" or ", ", ")
             return Label(f"只能是 {listed} 之一", f"Must be one of {listed}")
+        case "union_tag_not_found":
+            which = context["discriminator"]
+            return Label(f"缺少 {which}", f"{which} is required")
+        case "union_tag_invalid":
+            which, listed = context["discriminator"], context["expected_tags"]
+            return Label(f"{which} 只能是 {listed} 之一", f"{which} must be one of {listed}")
         case "greater_than_equal":
             return Label(f"不能小于 {bound}", f"Must not be below {bound}")
         case "greater_than":

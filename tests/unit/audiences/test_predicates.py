@@ -129,6 +129,20 @@ def test_wrong_parameters_are_refused_at_their_field(data: dict[str, Any], field
     assert isinstance(found, list)
     assert [(error.id, error.field) for error in found] == [("r9", field)]
     assert found[0].message.zh
+    assert "Wrong value" not in found[0].message.en, "every kind of fault has a sentence of its own"
+
+
+def test_wrong_parameters_are_said_in_the_sentences_of_all_documents() -> None:
+    params = {"event": 5, "times": "x", "where": 3, "from": "soon", "when": 1}
+    found = read_rule("r9", "performed", params)
+    assert isinstance(found, list)
+    assert {error.field: (error.message.zh, error.message.en) for error in found} == {
+        "event": ("应为文本", "A text is needed"),
+        "times": ("应为整数", "A whole number is needed"),
+        "where": ("应为列表", "A list is needed"),
+        "from": ("应为日期，如 2026-01-31", "A date is needed, like 2026-01-31"),
+        "when": ("没有这一项", "There is no such field"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -65,3 +65,19 @@ def test_equal_trees_have_one_text() -> None:
     assert canonical(parse_tree(one)) == canonical(parse_tree(other))
     assert [c["id"] for c in one["children"][1]["children"]] == ["g1.2.1", "g1.2.2"]
     assert dump_tree(parse_tree(one)) == one
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"id": "g"}, "缺少 'type'"),
+        ({"type": "x", "id": "g"}, "'type' 只能是 'group', 'rule' 之一"),
+        ({"type": "group", "id": "g", "children": "a"}, "应为列表"),
+        ({"type": "group", "id": "g", "op": "xor"}, "只能是 'and', 'or', 'not', 'at_least' 之一"),
+        (5, "应为「名称: 值」的对象"),
+    ],
+)
+def test_the_shape_is_said_in_words_and_not_in_a_librarys(data: Any, said: str) -> None:
+    with pytest.raises(TreeInvalid) as caught:
+        parse_tree(data)
+    assert [error.message.zh for error in caught.value.errors] == [said]

@@ -107,6 +107,21 @@ def test_each_bad_setting_is_named_on_its_field(node_id, config, field, code) ->
     assert (node_id, field, code) in found
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"event": "e", "within_days": "soon"}, Label("应为整数", "A whole number is needed")),
+        ({"event": "e", "within_days": 0}, Label("不能小于 1", "Must not be below 1")),
+        ({"event": "e", "where": 3}, Label("应为列表", "A list is needed")),
+        ({"event": "e", "where": [{}]}, Label("必填", "This is required")),
+    ],
+)
+def test_a_bad_setting_is_said_in_the_sentences_of_all_documents(config, said) -> None:
+    graph = cart()
+    next(entry for entry in graph["nodes"] if entry["id"] == "g")["config"] = config
+    assert said in [fault.message for fault in check(graph).errors if fault.node_id == "g"]
+
+
 def test_every_sentence_is_there_in_both_languages() -> None:
     graph = cart()
     graph["nodes"] += [node("k", "teleport"), node("lost", "exit"), node("t2", "trigger")]

@@ -20,16 +20,17 @@ from quanyu.storage.schema import worker_beat
 from quanyu.storage.upkeep import Upkeep
 from quanyu.worker.ahead import Ahead, spare_the_collector
 from quanyu.worker.lanes import Lane, Worker
-from quanyu.worker.pipeline import EVENTS, Pipeline
+from quanyu.worker.pipeline import EVENTS, LARGE, Pipeline
 
 _LEASE = timedelta(seconds=15)
 
 
-def pipeline(product: Product, *, helped: bool = False, turn: Lease | None = None) -> Pipeline:
+def pipeline(product: Product, *, helped: bool = False, turn: Lease | None = None, large: int = LARGE) -> Pipeline:
     """The micro-batch of a product, with every context that lives on events taking part.
 
     `helped` lets a process of its own decode ahead once there is a backlog; it ends with this process. `turn` is what
-    others use to keep micro-batches waiting.
+    others use to keep micro-batches waiting. From `large` events on a batch's commit takes long enough to make the next
+    one ready beside it.
     """
 
     def receipts(tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> object:  # noqa: ARG001
@@ -48,6 +49,7 @@ def pipeline(product: Product, *, helped: bool = False, turn: Lease | None = Non
         turn or micro_batch_turn(product),
         ahead=ahead,
         begin=product.profiles.forget,
+        large=large,
     )
 
 

@@ -6,7 +6,7 @@ One object per process. The log is opened for writing only by a process that wri
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -247,6 +247,10 @@ class Events:
         found = self._reader.read(self.cursors() if after is None else after, max_events=max_events)
         self._stepped_over, self._alone = tuple(self._reader.stepped_over.values()), not found
         return found
+
+    def others_wait(self, after: Mapping[str, Position], writers: Container[str]) -> bool:
+        """Whether a writer that is not one of `writers` has a frame after the given places. For the worker's thread."""
+        return self._reader is not None and self._reader.others_wait(after, writers)
 
     def decode(self, frames: Sequence[Frame]) -> Batch:
         """Rows with their keys, refused events and counts of `frames`, which `read` gave last. Writes nothing."""

@@ -12,7 +12,7 @@ import os
 import struct
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +76,15 @@ class LogReader:
             if events >= max_events or size >= max_bytes:
                 break
         return frames
+
+    def others_wait(self, after: Mapping[str, Position], writers: Container[str]) -> bool:
+        """Whether a writer that is not one of `writers` has a frame after the given places."""
+        noted, self.stepped_over = self.stepped_over, {}
+        try:
+            others = [writer for writer in self.writers() if writer not in writers]
+            return any(self._frames(writer, after.get(writer, START), 1, 1) for writer in others)
+        finally:
+            self.stepped_over = noted
 
     def _frames(self, writer: str, at: Position, max_events: int, max_bytes: int) -> list[Frame]:
         frames: list[Frame] = []

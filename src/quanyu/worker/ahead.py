@@ -87,9 +87,9 @@ class Ahead:
         self._started = -_RESTART_SECONDS
         self.from_ahead = 0  # batches that the helper decoded
 
-    def take(self) -> Batch | None:
-        """The batch after the books' end; None when there is nothing to do."""
-        after = self._events.cursors()
+    def take(self, after: Cursors | None = None) -> Batch | None:
+        """The batch after the books' end, or where that will be; None when there is nothing to do."""
+        after = self._events.cursors() if after is None else after
         batch = self._answered(after)
         if batch is None:
             batch = read_batch(self._events, after, self._max_events)
@@ -100,6 +100,10 @@ class Ahead:
         if batch is not None and full:
             self._ask({**after, **batch.ended})
         return batch
+
+    def hurry(self) -> None:
+        """Make the next batch a small one: somebody waits for it."""
+        self._max_events = self._least_events
 
     def close(self) -> None:
         """End the helper process."""

@@ -8,7 +8,9 @@ are part of that transaction too (`storage.handover`) and reach the Delta table 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
@@ -16,7 +18,7 @@ import sqlalchemy as sa
 from prometheus_client import Counter, Histogram
 
 from quanyu.events.api import Events
-from quanyu.events.contracts import EVENT_SCHEMA
+from quanyu.events.contracts import EVENT_SCHEMA, Batch, Position
 from quanyu.identity.api import Identity, Mentions
 from quanyu.identity.contracts import Resolved
 from quanyu.kernel.clock import Clock
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 
 APP = "ingest"
 EVENTS = "events"
-_LARGE = 20_000  # events, from which on a batch changes so much that copying the state's log is worth a thread
+LARGE = 20_000  # events, from which on a batch changes so much that copying the state's log is worth a thread
 
 PROCESSED = Counter("quanyu_events_processed_total", "Events through the micro-batch, by outcome", ["outcome"])
 BATCH_SECONDS = Histogram("quanyu_batch_seconds", "Time of a micro-batch, decoded to commit")
@@ -47,6 +49,15 @@ class TakesPart(Protocol):
         `batch` has `BATCH_SCHEMA`, people filled in, and `replaced`: true for an event that another one corrects.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """The batch for when the books end at `after`, repetitions still in it, and who is mentioned in it, if read."""
+
+    after: Mapping[str, Position]
+    batch: Batch
+    mentions: Mentions | None = None
 
 
 class Pipeline:
@@ -65,6 +76,7 @@ class Pipeline:
         ahead: Ahead | None = None,
         begin: Callable[[], None] = lambda: None,
         afterwards: Callable[[], None] = lambda: None,
+        large: int = LARGE,
     ) -> None:
         self._state = state
         self._history = history
@@ -76,6 +88,9 @@ class Pipeline:
         self._ahead = ahead or Ahead(events)
         self._begin = begin
         self._afterwards = afterwards
+        self._large = large
+        self._beside = ThreadPoolExecutor(1, "batch-coming")
+        self._coming: Future[_Coming | None] | None = None
         self._ready_for: int | None = None  # the fence of the turn at whose beginning it looked what others had done
         self.taken = 0  # events that this process took from the log
         self._forgotten = -1  # how many of them the log was rid of
@@ -86,6 +101,7 @@ class Pipeline:
 
     def release(self) -> None:
         """Give the turn back, so that the next worker need not wait for the lease to end."""
+        self._prepared()
         self._ready_for = None
         self._lease.release()
 
@@ -96,18 +112,30 @@ class Pipeline:
             return False
         if self._ready_for != self._lease.fence:  # also after a sleep in which another had its turn
             self._recover()
+        coming = self._prepared()
         self._events.pump()
-        batch = self._ahead.take()
-        if batch is None:
-            return False
+        after = self._events.cursors()
+        if coming is not None and self._events.others_wait(after, coming.batch.ended):
+            coming = None
+            self._ahead.hurry()
+        if coming is None or coming.after != after:
+            batch = self._ahead.take(after)
+            if batch is None:
+                return False
+            coming = _Coming(after, batch)
         with BATCH_SECONDS.time():
-            batch = self._events.deduplicate(batch)
-            mentions = self._identity.read(batch.table)
-            with self._state.write(large=batch.table.num_rows >= _LARGE) as tx:
+            batch = self._events.deduplicate(coming.batch)
+            mentions = coming.mentions
+            if mentions is None or batch.table.num_rows != coming.batch.table.num_rows:
+                mentions = self._identity.read(batch.table)
+            large = batch.table.num_rows >= self._large
+            with self._state.write(large=large) as tx:
                 if not self._lease.confirm(tx) or not self._events.commit_books(tx, batch):
                     self._ready_for = None  # somebody else took over: look again before going on
                     return True
                 number = self._take_in(tx, batch.table, mentions)
+                if large:  # committing it takes a while, in which the next one can be made ready
+                    self._coming = self._beside.submit(self._prepare, {**coming.after, **batch.ended})
             if number is not None:
                 self._events.keep_keys(batch, number)
         self.taken += sum(batch.accepted.values())
@@ -116,6 +144,20 @@ class Pipeline:
         PROCESSED.labels("quarantined").inc(sum(item.count for item in batch.rejected))
         self._afterwards()
         return True
+
+    def _prepare(self, after: Mapping[str, Position]) -> _Coming | None:
+        batch = self._ahead.take(after)
+        return None if batch is None else _Coming(after, batch, self._identity.read(batch.table))
+
+    def _prepared(self) -> _Coming | None:
+        """What was made ready beside the last commit; None when that failed: it is then met again, and counted."""
+        coming, self._coming = self._coming, None
+        if coming is None:
+            return None
+        if (error := coming.exception()) is not None:
+            log.warning("next_batch_not_ready", extra={"why": type(error).__name__})
+            return None
+        return coming.result()
 
     def _take_in(self, tx: sa.Connection, table: pa.Table, mentions: Mentions) -> int | None:
         if not table.num_rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,59 @@ def test_one_writers_backlog_comes_in_larger_batches_until_somebody_else_has_an_
     for _ in range(3):
         step()
     assert sizes[4:] == [4 * _SIZE, _SIZE, 2 * _SIZE]
+
+
+def test_the_next_batch_is_made_ready_while_one_is_committed(product: Product) -> None:
+    batches = pipeline(product, large=_SIZE)
+    batches._ahead = Ahead(product.events, max_events=2 * _SIZE, most_events=2 * _SIZE)
+    fill(product, 0, 12)
+    assert batches.step()
+    ready = batches._coming
+    assert ready is not None
+    assert (found := ready.result()) is not None
+    assert found.mentions is not None
+    assert sum(found.batch.accepted.values()) == 2 * _SIZE
+    assert batches.taken == 2 * _SIZE  # it is read, and not taken
+    assert batches.step()
+    assert batches.taken == 4 * _SIZE
+    fill(product, 1, 5)  # all of them a second time
+    while batches.step():
+        pass
+    assert books(product) == (12 * (_SIZE - 1), 5 * (_SIZE - 1), 17)
+
+
+def test_what_could_not_be_made_ready_is_met_again(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = pipeline(product, large=_SIZE)
+    ahead = batches._ahead = Ahead(product.events, max_events=2 * _SIZE, most_events=2 * _SIZE)
+    fill(product, 0, 6)
+    take, failed = ahead.take, []
+
+    def fails_beside(after: Any = None) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            failed.append(after)
+            raise OSError(5, "Input/output error")
+        return take(after)
+
+    monkeypatch.setattr(ahead, "take", fails_beside)
+    while batches.step():
+        pass
+    assert len(failed) == 3
+    assert books(product) == (6 * (_SIZE - 1), 0, 6)
+
+
+def test_a_batch_that_was_made_ready_does_not_keep_somebody_else_waiting(product: Product) -> None:
+    batches = pipeline(product, large=_SIZE)
+    batches._ahead = Ahead(product.events, max_events=_SIZE, most_events=8 * _SIZE)
+    fill(product, 0, 40)
+    for _ in range(4):
+        assert batches.step()
+    assert batches.taken == 15 * _SIZE
+    other = compose(product.settings)  # as another server would
+    fill(other, 200, 1)
+    other.close()
+    assert batches.step()
+    assert batches.taken <= 17 * _SIZE  # a small one, with the other's frame in it
+    assert len(product.events.cursors()) == 2
+    while batches.step():
+        pass
+    assert books(product) == (41 * (_SIZE - 1), 0, 41)

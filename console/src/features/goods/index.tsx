@@ -101,7 +101,7 @@ function Nothing({ state, narrowed }: { state: (typeof STATES)[number]; narrowed
   const { may } = useSession();
   if (narrowed) return <Empty title={t("nothing")} />;
   if (state !== "reported" && state !== "all") return <Empty title={t(`noneOf.${state}`)} />;
-  return <Empty title={t(state === "all" ? "none" : "noneReported")} hint={t("noneHint")} action={may("sources.write") ? <Link to="/imports">{t("import")}</Link> : undefined} />;
+  return <Empty title={t(state === "all" ? "none" : "noneReported")} hint={t(may("sources.write") ? "noneHint" : "noneHintReader")} action={may("sources.write") ? <Link to="/imports">{t("import")}</Link> : undefined} />;
 }
 
 /** Asks the worker to count the stock anew from history. */
@@ -123,7 +123,7 @@ function Recount() {
 /** The stock of one product by store. */
 function Shelves({ row, low }: { row: Goods; low: number }) {
   const { t } = useTranslation("goods");
-  const { brand } = useSession();
+  const { brand, may } = useSession();
   const named = useSourceName();
   const query = useQuery({
     queryKey: ["shelves", brand.brand, row.sku],
@@ -141,7 +141,7 @@ function Shelves({ row, low }: { row: Goods; low: number }) {
             { title: t("store"), dataIndex: "store_id", render: (id: string | null, shelf) => (shelf.name ? <>{say(shelf.name)} <small className="faint">{id}</small></> : (id ?? t("noStore"))) },
             { title: t("quantity"), dataIndex: "quantity", align: "right", sorter: (one, other) => one.quantity - other.quantity, render: (quantity: number) => <><Left quantity={quantity} low={low} /><span className="number">{decimal(quantity)}</span></> },
             { title: t("reported"), dataIndex: "reported_at", sorter: (one, other) => one.reported_at.localeCompare(other.reported_at), render: (instant: string) => <>{at(instant)} <small className="faint">{ago(instant)}</small></> },
-            { title: t("source"), dataIndex: "source", render: named },
+            ...(may("sources.read") ? [{ title: t("source"), dataIndex: "source" as const, render: named }] : []), // to others its name is only a code
           ]}
         />
       ) : <p className="faint">{t("unreportedHint")}</p>}

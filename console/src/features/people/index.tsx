@@ -14,7 +14,7 @@ import { Card, Empty, FilterBar, Loaded, Page } from "@/shared/ui";
 
 export default function PeoplePage() {
   const { t } = useTranslation("people");
-  const { brand, may } = useSession();
+  const { brand, may, user } = useSession();
   const navigate = useNavigate();
   const [params, setParams] = useSearchParams();
   const [q, given] = [params.get("q") ?? "", params.get("tree")];
@@ -64,7 +64,7 @@ export default function PeoplePage() {
                 <LoadMore list={{ ...query, items: people, more: () => void query.fetchNextPage() }} />
               </>
             ) : (
-              <Empty title={t(q || tree ? "noMatch" : "none")} hint={t(q ? "noMatchHint" : "noneHint")} />
+              <Empty title={t(q || tree ? "noMatch" : "none")} hint={t(q ? "noMatchHint" : user.role === "guide" ? "noneOwnHint" : "noneHint")} />
             );
           }}
         </Loaded>

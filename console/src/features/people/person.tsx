@@ -98,6 +98,7 @@ function Favourites({ detail: { stats, person } }: { detail: PersonDetail }) {
 
 function Where({ detail }: { detail: PersonDetail }) {
   const { t } = useTranslation("people");
+  const { may } = useSession();
   if (!detail.audiences.length && !detail.journeys.length) return null;
   return (
     <Card title={t("where")}>
@@ -105,13 +106,13 @@ function Where({ detail }: { detail: PersonDetail }) {
         {detail.audiences.map((item) => (
           <li key={item.audience_id}>
             <UsergroupAddOutlined aria-hidden />
-            <Link to={`/audiences/${item.audience_id}`}>{item.name}</Link>
+            {may("audiences.read") ? <Link to={`/audiences/${item.audience_id}`}>{item.name}</Link> : item.name}
           </li>
         ))}
         {detail.journeys.map((item) => (
           <li key={item.journey_id}>
             <PartitionOutlined aria-hidden />
-            <Link to={`/journeys/${item.journey_id}`}>{item.name}</Link>
+            {may("journeys.read") ? <Link to={`/journeys/${item.journey_id}`}>{item.name}</Link> : item.name}
             <Pill>{t(`journeyStates.${item.state}`, { defaultValue: item.state })}</Pill>
           </li>
         ))}

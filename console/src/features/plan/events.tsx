@@ -66,7 +66,7 @@ export function PlanEvents({ plan, labels, writable, change }: Props) {
           ]}
         />
       ) : (
-        <Empty title={t("none")} hint={t("noneHint")} />
+        <Empty title={t("none")} hint={writable ? t("noneHint") : undefined} />
       )}
       <Suspense fallback={null}>
         {open !== null ? (

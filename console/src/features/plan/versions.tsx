@@ -13,7 +13,7 @@ import { Card, Empty, Loaded } from "@/shared/ui";
 
 export function Versions() {
   const { t } = useTranslation("plan");
-  const { brand } = useSession();
+  const { brand, may } = useSession();
   const query = useVersions(brand.brand);
   const [shown, setShown] = useState<number | null>(null);
   const diff = useDiff(brand.brand, shown === null ? null : shown - 1, shown);
@@ -55,7 +55,7 @@ export function Versions() {
             )}
           </div>
         ) : (
-          <Card><Empty title={t("never")} hint={t("noneHint")} /></Card>
+          <Card><Empty title={t("never")} hint={may("sources.write") ? t("noneHint") : undefined} /></Card>
         )
       }
     </Loaded>

@@ -17,7 +17,7 @@ const TONE = { keep: "calm", drop: "warn", quarantine: "bad" } as const;
 
 export function Violations() {
   const { t } = useTranslation("plan");
-  const { brand } = useSession();
+  const { brand, may } = useSession();
   const { filters, change } = useFilters(["name", "source", "hours"]);
   const hours = Number(filters.hours) || 168;
   const named = useSourceName();
@@ -45,7 +45,7 @@ export function Violations() {
                 { title: t("count"), dataIndex: "count", align: "right", render: integer },
                 { title: t("exampleMasked"), dataIndex: "example", render: (value: string) => (value ? <code className="excerpt">{value}</code> : "–") },
                 { title: t("last"), dataIndex: "last_at", render: (value: string) => <span className="plan-nowrap">{at(value, "MM-DD HH:mm")}</span> },
-                { title: "", key: "open", align: "right", render: (_, row) => <Link className="plan-nowrap" to={addressOf(row)}>{t("show")}</Link> },
+                { title: "", key: "open", align: "right", render: (_, row) => (row.rule === "quarantine" || may("analytics.read") ? <Link className="plan-nowrap" to={addressOf(row)}>{t("show")}</Link> : null) },
               ]}
             />
           ) : (

@@ -79,6 +79,8 @@ function Row({ problem }: { problem: Problem }) {
   const actions = useQualityActions();
   const mute = (days: number) => actions.mute.mutate({ id: problem.problem_id, days }, { onError: (error) => void message.error(sentenceOf(error, t("shell:states.error"))) });
   const hidden = !!problem.muted_until && Date.parse(problem.muted_until) > Date.now();
+  const to = addressOf(problem);
+  const opens = !to.startsWith("/events") || may("analytics.read");
   return (
     <li>
       <Pill tone={TONES[problem.severity]} dot>{t(`severity.${problem.severity}`)}</Pill>
@@ -91,7 +93,7 @@ function Row({ problem }: { problem: Problem }) {
         </small>
       </div>
       <div className="problem-acts">
-        <Link to={addressOf(problem)}><Button size="small" type="primary" ghost tabIndex={-1}>{t("open_")}</Button></Link>
+        {opens ? <Link to={to}><Button size="small" type="primary" ghost tabIndex={-1}>{t("open_")}</Button></Link> : null}
         {may("sources.write") ? (
           hidden ? (
             <Button size="small" onClick={() => mute(0)}>{t("unmute")}</Button>

@@ -48,7 +48,7 @@ export default function SourcesPage() {
                         {data.items.map((source) => <Book key={source.source} source={source} open={() => setOpen(source)} />)}
                       </div>
                     ) : (
-                      <Empty title={t("none")} hint={t("noneHint")} />
+                      <Empty title={t("none")} hint={may("sources.write") ? t("noneHint") : undefined} />
                     )
                   }
                 </Loaded>

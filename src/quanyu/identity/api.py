@@ -30,6 +30,7 @@ from quanyu.identity.errors import (
     person_not_found,
     value_refused,
 )
+from quanyu.identity.hashes import Hashes, with_hash
 from quanyu.identity.policies import Policy, PolicyBook
 from quanyu.identity.resolution import ACCEPT, DENY, UNDECIDED
 from quanyu.identity.resolving import resolve
@@ -66,6 +67,7 @@ class Identity:
         self._ids = ids
         self._audit = audit
         self._region = region
+        self._hashes = Hashes(state)
         self._deciding = Deciding(state, clock, ids, audit, self.book)
         self.blocking = Blocking(state, vault, clock, ids, audit, self.book, region)
 
@@ -91,6 +93,7 @@ class Identity:
             ids=self._ids,
             now=now,
             unbound=unbound,
+            hashes=self._hashes,
         )
 
     def _unbind(self, tx: sa.Connection, batch: pa.Table, now: int) -> dict[tuple[int, str], int]:
@@ -112,23 +115,18 @@ class Identity:
             sequences.lock_people(tx, brand_id)
             hashes = self._vault.index_many(brand_id, values)
             everything |= {(brand_id, made): at for made, at in zip(hashes, values.values(), strict=True)}
-            given = rows(
-                tx,
-                {"hash": sa.Text, "namespace": sa.Text, "at": sa.BigInteger},
-                [(made, key[0], at) for made, (key, at) in zip(hashes, values.items(), strict=True)],
-            )
             found = tx.execute(
-                sa.select(identifier.c.identifier_id, given.c.at).join_from(
-                    given,
-                    identifier,
-                    (identifier.c.hash == given.c.hash)
-                    & (identifier.c.namespace == given.c.namespace)
-                    & (identifier.c.brand_id == brand_id),
+                sa.select(identifier.c.identifier_id, identifier.c.hash).where(
+                    with_hash(tx, hashes), identifier.c.brand_id == brand_id
                 )
             ).all()
             if not found:
                 continue
-            given = rows(tx, {"identifier_id": sa.BigInteger, "at": sa.BigInteger}, [tuple(row) for row in found])
+            given = rows(
+                tx,
+                {"identifier_id": sa.BigInteger, "at": sa.BigInteger},
+                [(number, everything[brand_id, made]) for number, made in found],
+            )
             tx.execute(
                 sa.update(identifier)
                 .where(
@@ -224,7 +222,7 @@ class Identity:
         made = self._vault.index(brand_id, namespace, form.value)
         row = tx.execute(
             sa.select(identifier.c.identifier_id, identifier.c.person_id).where(
-                identifier.c.hash == made, identifier.c.namespace == namespace, identifier.c.brand_id == brand_id
+                with_hash(tx, [made]), identifier.c.brand_id == brand_id
             )
         ).first()
         return None if row is None else (int(row[0]), int(row[1]))
@@ -388,7 +386,16 @@ class Identity:
             ),
         }
         batch = pa.table(one)
-        resolved = resolve(tx, batch, self.read(batch), book=self.book, vault=self._vault, ids=self._ids, now=now)
+        resolved = resolve(
+            tx,
+            batch,
+            self.read(batch),
+            book=self.book,
+            vault=self._vault,
+            ids=self._ids,
+            now=now,
+            hashes=self._hashes,
+        )
         return int(resolved.carried.identifier_id[0])
 
     def _form(self, namespace: str, value: str) -> Normal | Refused:

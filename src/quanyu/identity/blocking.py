@@ -14,6 +14,7 @@ from quanyu.access.contracts import Caller, Scope
 from quanyu.identity import decisions, sequences
 from quanyu.identity.contracts import BlockedValue
 from quanyu.identity.errors import blocked_value_not_found, value_refused
+from quanyu.identity.hashes import with_hash
 from quanyu.identity.policies import PolicyBook
 from quanyu.identity.resolution import ACTIVE, BLOCKED, CROWDED
 from quanyu.identity.tables import blocked_value, identifier
@@ -21,7 +22,7 @@ from quanyu.identity.values import Refused, form_of, mask
 from quanyu.identity.workbench import Workbench, load
 from quanyu.kernel.clock import Clock, micros
 from quanyu.kernel.ids import Ids
-from quanyu.storage.bulk import rows, upsert
+from quanyu.storage.bulk import upsert
 from quanyu.storage.state import State
 from quanyu.storage.vault import Vault
 
@@ -72,13 +73,11 @@ class Blocking:
                 if text not in known
             ]
             upsert(tx, blocked_value, made, ["brand_id", "hash"], ["reason"])
-            given = rows(tx, {"hash": sa.Text, "namespace": sa.Text}, [(row["hash"], row["namespace"]) for row in made])
             numbers = (
                 tx.execute(
                     sa.update(identifier)
                     .where(
-                        identifier.c.hash == given.c.hash,
-                        identifier.c.namespace == given.c.namespace,
+                        with_hash(tx, [text for text in hashes if text not in known]),
                         identifier.c.brand_id == scope.brand_id,
                     )
                     .values(state=BLOCKED)
@@ -105,7 +104,7 @@ class Blocking:
             ).one_or_none()
             if gone is None:
                 raise blocked_value_not_found(value_id)
-            found = sa.and_(identifier.c.brand_id == scope.brand_id, identifier.c.hash == value_id)
+            found = sa.and_(identifier.c.brand_id == scope.brand_id, with_hash(tx, [value_id]))
             number = tx.execute(sa.select(identifier.c.identifier_id).where(found)).scalar_one_or_none()
             if number is not None:
                 # Looked for while it is still blocked: those who were seen with it are in clusters of their own.

@@ -21,6 +21,7 @@ from quanyu.identity.contracts import (
     PersonRef,
 )
 from quanyu.identity.errors import person_not_found
+from quanyu.identity.hashes import with_hash
 from quanyu.identity.policies import PolicyBook
 from quanyu.identity.tables import identifier, link, person
 from quanyu.identity.values import Normal, normalise
@@ -112,17 +113,8 @@ def find(tx: sa.Connection, query: str, scope: Scope, book: PolicyBook, vault: V
         form = normalise(policy, text, region) if text else None
         if isinstance(form, Normal):
             keys.append((policy.namespace, form.value))
-    given = rows(
-        tx,
-        {"hash": sa.Text, "namespace": sa.Text},
-        [(made, key[0]) for made, key in zip(vault.index_many(scope.brand_id, keys), keys, strict=True)],
-    )
-    holders = (
-        sa.select(identifier.c.person_id)
-        .join_from(
-            given, identifier, (identifier.c.hash == given.c.hash) & (identifier.c.namespace == given.c.namespace)
-        )
-        .where(identifier.c.brand_id == scope.brand_id)
+    holders = sa.select(identifier.c.person_id).where(
+        with_hash(tx, vault.index_many(scope.brand_id, keys)), identifier.c.brand_id == scope.brand_id
     )
     # Two lookups by key beat one OR that neither database can serve from an index.
     found: set[int] = set()

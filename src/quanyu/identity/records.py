@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from quanyu.identity import sequences
 from quanyu.identity.batch import Seen
+from quanyu.identity.hashes import Hashes, ranks_of, with_hash
 from quanyu.identity.policies import PolicyBook
 from quanyu.identity.resolution import BLOCKED, CROWDED, DEMOTED, I64, UNDECIDED
 from quanyu.identity.tables import blocked_value, identifier, link
@@ -25,6 +26,7 @@ from quanyu.storage.vault import Vault
 
 # Links are kept to the day: a known person's clicks then write nothing, which is most of what a store does.
 DAY = 86_400_000_000
+_MANY = 2_000  # identifiers, from which on they are looked up in memory
 _IDENTIFIER_COLUMNS = (
     "identifier_id",
     "brand_id",
@@ -98,7 +100,7 @@ class NewLinks:
     settled: dict[int, tuple[int, str | None]]
 
 
-def look_up(tx: sa.Connection, brand_id: int, seen: Sequence[Seen], book: PolicyBook) -> Known:
+def look_up(tx: sa.Connection, brand_id: int, seen: Sequence[Seen], book: PolicyBook, hashes: Hashes) -> Known:
     """What is stored of the identifiers of a batch; ids are given to those that are new."""
     count = len(seen)
     known = Known(
@@ -109,14 +111,33 @@ def look_up(tx: sa.Connection, brand_id: int, seen: Sequence[Seen], book: Policy
         anchored=np.zeros(count, np.bool_),
         unbound_at=np.full(count, -1, np.int64),
         strength=np.array([book[one.namespace].strength for one in seen], np.int64),
-        rank=np.frombuffer(bytes.fromhex("".join([one.hash[:16] for one in seen])), ">u8").astype(np.uint64),
+        rank=ranks_of([one.hash for one in seen]),
         fresh=np.zeros(count, np.bool_),
     )
+    if count >= _MANY and hashes.catch_up():
+        number = hashes.find(tx, known.rank)
+        there = np.flatnonzero(number)
+        given = rows(tx, {"identifier_id": sa.BigInteger}, [(key,) for key in number[there].tolist()])
+        _read(tx, brand_id, seen, known, identifier.c.identifier_id.in_(sa.select(given.c.identifier_id)))
+        # Two hashes may begin with the same 64 bits, once in a billion years: then the shelves are asked.
+        rest = there[known.identifier_id[there] == 0]
+    else:
+        rest = np.arange(count)
+    if rest.size:
+        _read(tx, brand_id, seen, known, with_hash(tx, [seen[i].hash for i in rest.tolist()]))
+    known.fresh = known.identifier_id == 0
+    fresh = np.flatnonzero(known.fresh)
+    first = sequences.take(tx, "identifier", fresh.size)
+    known.identifier_id[fresh] = np.arange(first, first + fresh.size)
+    blocked = set(tx.execute(sa.select(blocked_value.c.hash).where(blocked_value.c.brand_id == brand_id)).scalars())
+    if blocked:
+        known.state[[seen[i].hash in blocked for i in range(count)]] = BLOCKED
+    return known
+
+
+def _read(tx: sa.Connection, brand_id: int, seen: Sequence[Seen], known: Known, where: sa.ColumnElement[bool]) -> None:
+    """Fill in what is stored of the identifiers `where`, as far as they are among `seen`."""
     place_of = {one.hash: i for i, one in enumerate(seen)}
-    # The hash covers the namespace, so it alone is the key.
-    # In order of hash, lookups (and inserts below) walk through the index instead of jumping about in it.
-    in_order = np.argsort(known.rank, kind="stable")
-    given = rows(tx, {"hash": sa.Text}, [(seen[i].hash,) for i in in_order.tolist()])
     columns = identifier.c
     found = tx.execute(
         sa.select(
@@ -127,33 +148,23 @@ def look_up(tx: sa.Connection, brand_id: int, seen: Sequence[Seen], book: Policy
             columns.state,
             columns.anchored,
             sa.func.coalesce(sa.type_coerce(columns.unbound_at, sa.BigInteger), -1),
-        ).join_from(
-            given,
-            identifier,
-            (columns.hash == given.c.hash) & (columns.brand_id == brand_id),
-        )
+        ).where(where, columns.brand_id == brand_id)
     ).all()
-    if found:
-        hashes, *data = zip(*found, strict=True)
-        place = [place_of[text] for text in hashes]
-        targets = (
-            known.identifier_id,
-            known.person_id,
-            known.cluster_id,
-            known.state,
-            known.anchored,
-            known.unbound_at,
-        )
-        for target, column in zip(targets, data, strict=True):
-            target[place] = column
-    known.fresh = known.identifier_id == 0
-    fresh = np.flatnonzero(known.fresh)
-    first = sequences.take(tx, "identifier", fresh.size)
-    known.identifier_id[fresh] = np.arange(first, first + fresh.size)
-    blocked = set(tx.execute(sa.select(blocked_value.c.hash).where(blocked_value.c.brand_id == brand_id)).scalars())
-    if blocked:
-        known.state[[seen[i].hash in blocked for i in range(count)]] = BLOCKED
-    return known
+    found = [row for row in found if row[0] in place_of]
+    if not found:
+        return
+    hashes, *data = zip(*found, strict=True)
+    place = [place_of[text] for text in hashes]
+    targets = (
+        known.identifier_id,
+        known.person_id,
+        known.cluster_id,
+        known.state,
+        known.anchored,
+        known.unbound_at,
+    )
+    for target, column in zip(targets, data, strict=True):
+        target[place] = column
 
 
 def stored_links(tx: sa.Connection, known: Known, pairs: Pairs) -> list[Any]:

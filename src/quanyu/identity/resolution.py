@@ -42,7 +42,8 @@ _COUNTERS = 1 << 26  # 256 MB of them at a time
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _compiled(function: F) -> F:
+def compiled(function: F) -> F:
+    """The function as machine code, made once per installation; it runs beside other threads."""
     return cast(F, numba.njit(cache=True, nogil=True)(function))
 
 
@@ -222,7 +223,7 @@ def _slots(kind: I32, kinds: Kinds) -> tuple[I32, I32, I32]:
     return column[kind], kinds.cap[limited], limited.astype(np.int32)
 
 
-@_compiled
+@compiled
 def _find(parent: I64, x: int) -> int:
     while parent[x] != x:
         parent[x] = parent[parent[x]]
@@ -230,7 +231,7 @@ def _find(parent: I64, x: int) -> int:
     return x
 
 
-@_compiled
+@compiled
 def clusters(n: int, a: I64, b: I64) -> I64:
     """Connected parts of the links (a, b) over `n` positions: for each the smallest position in its part."""
     parent = np.arange(n)
@@ -245,7 +246,7 @@ def clusters(n: int, a: I64, b: I64) -> I64:
     return parent
 
 
-@_compiled
+@compiled
 def join(n: int, a: I64, b: I64, forced: Bools, slot: I32, cap: I32, kind: I32) -> tuple[I64, Bools, I32]:
     """Take the links in the order given; refuse those whose union would exceed a cap.
 

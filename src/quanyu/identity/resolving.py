@@ -17,6 +17,7 @@ from pyroaring import BitMap
 from quanyu.identity import records, sequences
 from quanyu.identity.batch import Mentions, Seen
 from quanyu.identity.contracts import Carried, Resolved
+from quanyu.identity.hashes import Hashes
 from quanyu.identity.policies import PolicyBook
 from quanyu.identity.records import DAY, NewLinks, Pairs
 from quanyu.identity.resolution import BLOCKED, CROWDED, DENY, I64, UNDECIDED
@@ -38,12 +39,14 @@ def resolve(
     vault: Vault,
     ids: Ids,
     now: int,
+    hashes: Hashes,
     unbound: Mapping[tuple[int, str], int] | None = None,
 ) -> Resolved:
     """The person of every row of `table` (columns as `BATCH_SCHEMA`), writing what is new on the way.
 
     `mentions` is what `batch.read` found in `table`.
-    `unbound` says when identifiers, by (brand, hash), were cut loose: for those that begin in this batch.
+    `hashes` is for large batches. `unbound` says when identifiers, by (brand, hash), were cut loose: for those that
+    begin in this batch.
     """
     occurred = table.column("occurred_at").to_numpy()
     count = table.num_rows
@@ -68,6 +71,7 @@ def resolve(
             vault,
             ids,
             now,
+            hashes,
             unbound or {},
         )
         batch.run(person, anchor)
@@ -110,8 +114,10 @@ class _Batch:
         vault: Vault,
         ids: Ids,
         now: int,
+        hashes: Hashes,
         unbound: Mapping[tuple[int, str], int],
     ) -> None:
+        self._hashes = hashes
         self._unbound = unbound
         self._tx = tx
         self._brand_id = brand_id
@@ -130,7 +136,7 @@ class _Batch:
     def run(self, person: I64, anchor: I64) -> None:
         """Resolve, and fill in `person` and `anchor` of this brand's rows."""
         sequences.lock_people(self._tx, self._brand_id)
-        known = self.known = records.look_up(self._tx, self._brand_id, self._seen, self._book)
+        known = self.known = records.look_up(self._tx, self._brand_id, self._seen, self._book, self._hashes)
         if self._unbound:
             for i in np.flatnonzero(known.fresh).tolist():
                 known.unbound_at[i] = self._unbound.get((self._brand_id, self._seen[i].hash), -1)

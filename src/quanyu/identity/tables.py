@@ -10,6 +10,8 @@ import sqlalchemy as sa
 
 from quanyu.storage.schema import BigId, Instant, metadata
 
+SHELF = 1 << 19  # identifiers whose hashes are indexed together, see `hashes`
+
 # Ids of identifiers, links and people are dense and handed out in blocks, never reused.
 identity_sequence = sa.Table(
     "identity_sequence",
@@ -38,7 +40,8 @@ identifier = sa.Table(
     sa.Column("unbound_at", Instant, nullable=True),  # an event cut it loose: links not seen since do not hold
     sa.Column("anchored", sa.Boolean, nullable=False),  # history has rows that it decides
     sa.Column("moved", sa.Boolean, nullable=False),  # and its person has changed since
-    sa.UniqueConstraint("hash", "brand_id", name="uq_identifier_hash"),
+    sa.Column("shelf", sa.BigInteger, sa.Computed(f"identifier_id / {SHELF}", persisted=True), nullable=False),
+    sa.UniqueConstraint("shelf", "hash", "brand_id", name="uq_identifier_hash"),
     sa.CheckConstraint("length(hash) = 32", name="hash_length"),
     sa.Index(
         "ix_identifier_moved",

@@ -26,8 +26,12 @@ export function PartsBar({ parts, label, open, onOpen }: { parts: Omit<Part, "co
   const bar = useRef<HTMLElement>(null);
   // Where the names have no room side by side, the one that is open must be in sight.
   useEffect(() => {
-    // No value may be given back: newer browsers answer with a promise, which React would call as a clean-up.
-    bar.current?.querySelector("[aria-current]")?.scrollIntoView?.({ block: "nearest", inline: "center" });
+    // Only the bar moves, and not the page: somebody who opens a person begins at the top.
+    const at = bar.current?.querySelector("[aria-current]")?.getBoundingClientRect();
+    if (bar.current && at) {
+      const around = bar.current.getBoundingClientRect();
+      bar.current.scrollLeft += at.left + at.width / 2 - (around.left + around.width / 2);
+    }
   }, [open]);
   return (
     <nav className="parts" aria-label={label} ref={bar}>

@@ -26,12 +26,14 @@ _TYPES = {
 _PHRASES = tuple(
     (re.compile(pattern), chinese)
     for pattern, chinese in (
-        (r"the stream ends too early", "数据不完整，提前结束"),
+        (r"the stream ends too early|Input data was truncated", "数据不完整，提前结束"),
+        (r"JSON is malformed: .* \(byte (\d+)\)", "JSON 格式有误，第 {0} 个字节"),
         (r"not ISO 8601 and no epoch number", "既不是 ISO 8601 时间，也不是时间戳"),
         (r"a time without a time zone is no instant", "时间没有带时区"),
         (r"out of range|a number is out of range", "超出范围"),
         (r"not a finite number", "不是有限的数字"),
         (r"an object is wanted", "应为对象"),
+        (r"nested too deeply", "嵌套层数过多"),
         (r"three letters of ISO 4217", "应为 ISO 4217 的三个字母，如 CNY"),
         (r"sku or product_id is missing", "缺少 sku 或 product_id"),
         (r"purpose and channel are texts", "purpose 和 channel 应为文本"),

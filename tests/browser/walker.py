@@ -33,7 +33,7 @@ class Walker:
         self.the("username").fill(username)
         self.the("password").fill(password)
         self.the("sign-in").click()
-        expect(self.the("menu-overview")).to_be_visible()
+        expect(self.the("account")).to_be_visible()
 
     def menu(self, key: str) -> None:
         """Go to a page by its entry in the main navigation."""

@@ -53,6 +53,7 @@ def test_what_a_role_may_open_fits_a_phone_and_is_said_in_words(role: str, phone
     walker.sign_in(role, PASSWORD)
     wrong.clear()  # who is not signed in yet is told so
     for language in ("zh", "en"):
+        expect(phone.locator("html")).to_have_attribute("lang", re.compile(f"^{language}"))
         for key in PAGES[role]:
             phone.goto(f"{brand.base}/{key}")
             expect(phone.locator("main h1").first).to_be_visible()

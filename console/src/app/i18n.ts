@@ -66,7 +66,7 @@ export async function prepareTexts(): Promise<void> {
 }
 
 export async function switchLanguage(to: Language): Promise<void> {
+  localStorage.setItem(KEY, to); // who goes on before the texts are here has chosen all the same
   await speak(to);
-  localStorage.setItem(KEY, to);
   await i18next.changeLanguage(to);
 }

@@ -190,8 +190,12 @@ class Events:
         """
         self._known(source)
         now = micros(self._clock.now())
-        for rows, payload in native.frames_of(table):
-            self.log.append_now([(FrameHeader(now, native.TABLE_PROTOCOL, source, rows), payload)])
+        self.log.append_now(
+            [
+                (FrameHeader(now, native.TABLE_PROTOCOL, source, rows), payload)
+                for rows, payload in native.frames_of(table)
+            ]
+        )
         return int(table.num_rows)
 
     def record_frames(

@@ -23,7 +23,7 @@ from quanyu.storage.state import State
 
 U64 = npt.NDArray[np.uint64]
 
-_READ_AT_ONCE = 500_000
+_READ_FOR_EACH = 10  # that is looked up: after a start no batch takes much longer than it would, and all is read soon
 _FULL = 0.6
 
 
@@ -49,20 +49,24 @@ class Hashes:
     checked: hashes may begin alike. Whoever asks holds `sequences.lock_people`, so that nobody adds one meanwhile.
     """
 
-    def __init__(self, state: State, *, at_once: int = _READ_AT_ONCE) -> None:
+    def __init__(self, state: State, *, for_each: float = _READ_FOR_EACH) -> None:
         self._state = state
-        self._at_once = at_once
+        self._for_each = for_each
         self._lock = threading.Lock()
         self._count = 0
         self._last = 0  # the newest identifier that it has
         self._rank, self._number = np.zeros(1 << 16, np.uint64), np.zeros(1 << 16, np.int64)
 
-    def catch_up(self) -> bool:
-        """Read what was committed since; False when that was too much for once, and something is still missing."""
+    def catch_up(self, asked: int) -> bool:
+        """Read what was committed since, for a batch that asks for so many.
+
+        False when that is too much for such a batch, and something is still missing.
+        """
+        most = int(asked * self._for_each)
         with self._lock, self._state.read() as tx:
-            ranks, numbers = _newer(tx, self._last, self._at_once)
+            ranks, numbers = _newer(tx, self._last, most)
             self._add(ranks, numbers)
-            return numbers.size < self._at_once
+            return numbers.size < most
 
     def find(self, tx: sa.Connection, ranks: U64) -> I64:
         """The identifier of each rank, 0 where there is none; also of those that `tx` itself has made."""

@@ -114,7 +114,7 @@ def look_up(tx: sa.Connection, brand_id: int, seen: Sequence[Seen], book: Policy
         rank=ranks_of([one.hash for one in seen]),
         fresh=np.zeros(count, np.bool_),
     )
-    if count >= _MANY and hashes.catch_up():
+    if count >= _MANY and hashes.catch_up(count):
         number = hashes.find(tx, known.rank)
         there = np.flatnonzero(number)
         given = rows(tx, {"identifier_id": sa.BigInteger}, [(key,) for key in number[there].tolist()])

@@ -134,8 +134,10 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     if not options.get("quanyu_write", False):
         connection.exec_driver_sql("BEGIN")
         return
-    pages = 0 if options.get("quanyu_large", False) else _PAGES_OF_LOG
-    connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={pages}")
+    large = options.get("quanyu_large", False)
+    connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={0 if large else _PAGES_OF_LOG}")
+    if large:  # a log that is copied to its last page begins anew, over pages that the disk and the memory have
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

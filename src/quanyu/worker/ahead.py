@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 Cursors = Mapping[str, Position]
 _PATIENCE = 60.0
 _RESTART_SECONDS = 30.0
+_COMPANY_SECONDS = 300.0
 
 
 def spare_the_collector() -> None:
@@ -60,7 +61,7 @@ class Ahead:
     """Gives micro-batches in order. For one thread.
 
     A batch has `max_events` or a frame more; one writer's backlog comes in larger and larger batches, up to
-    `most_events`, until somebody else has an event too.
+    `most_events`. Once somebody else had an event too, they stay small for a while: the next one comes soon.
 
     `main` and `arguments` are what the helper process runs, with a connection as the last argument: importable, and
     such as can be sent to another process. Without `main` every batch is decoded here.
@@ -74,12 +75,15 @@ class Ahead:
         *,
         max_events: int = 20_000,
         most_events: int = 160_000,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._events = events
         self._main = main
         self._arguments = arguments
         self._least_events, self._most_events = max_events, most_events
         self._max_events = max_events
+        self._now = now
+        self._company = -_COMPANY_SECONDS  # when another writer had an event beside a backlog
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
         self._ready = False
@@ -94,8 +98,10 @@ class Ahead:
         if batch is None:
             batch = read_batch(self._events, after, self._max_events)
         full = batch is not None and sum(batch.accepted.values()) >= self._max_events
+        if batch is not None and len(batch.ended) > 1:
+            self._company = self._now()
         # One writer's backlog, with nobody else waiting: larger batches touch fewer pages of the state per event.
-        alone = batch is not None and len(batch.ended) == 1
+        alone = self._now() - self._company >= _COMPANY_SECONDS
         self._max_events = min(2 * self._max_events, self._most_events) if full and alone else self._least_events
         if batch is not None and full:
             self._ask({**after, **batch.ended})
@@ -150,9 +156,9 @@ class Ahead:
             self.close()
 
     def _start(self) -> None:
-        if self._main is None or time.monotonic() - self._started < _RESTART_SECONDS:
+        if self._main is None or self._now() - self._started < _RESTART_SECONDS:
             return
-        self._started = time.monotonic()
+        self._started = self._now()
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(

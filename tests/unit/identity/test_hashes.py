@@ -44,12 +44,14 @@ def events(*numbers: int) -> list[Event]:
     return [Event(1000 + i, (("member_no", f"M{i}"), ("phone", f"+86139123400{i:02d}"))) for i in numbers]
 
 
-@pytest.mark.parametrize("at_once", [1, 3, 1000])
+@pytest.mark.parametrize("for_each", [0.2, 0.5, 100])
 @pytest.mark.usefixtures("in_memory")
 def test_in_memory_and_on_shelves_the_same_are_found(
-    identity: Identity, state: State, vault: Vault, at_once: int, monkeypatch: pytest.MonkeyPatch
+    identity: Identity, state: State, vault: Vault, for_each: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    identity._hashes = Hashes(state, at_once=at_once)  # with 1 and 3 it is often behind, and the shelves are asked
+    identity._hashes = Hashes(
+        state, for_each=for_each
+    )  # with the small ones it is often behind, and the shelves are asked
     order = random.Random(7)
     for turn in range(12):
         monkeypatch.setattr(records, "_MANY", 0 if turn % 3 else 2000)

@@ -73,6 +73,31 @@ def test_the_log_of_a_large_transaction_is_copied_beside_what_follows(tmp_path: 
         assert connection.execute("SELECT count(*), sum(length(text)) FROM t").fetchone() == (100, 100 * len(_ROW))
 
 
+def test_small_transactions_while_the_log_is_copied_do_not_make_it_grow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = State(f"sqlite:///{tmp_path / 'state.sqlite'}")
+    table = sa.Table("t", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))
+    table.metadata.create_all(state.engine)
+    copy = state_module._copy_log
+
+    def copy_with_company(database: str) -> None:
+        with state.read() as reader:
+            reader.execute(sa.select(table.c.id)).all()
+            _written(state, table, 1)
+            copy(database)
+
+    monkeypatch.setattr(state_module, "_copy_log", copy_with_company)
+    sizes = []
+    for _ in range(5):
+        with state.write(large=True) as tx:
+            tx.execute(sa.delete(table))
+            tx.execute(sa.insert(table), [{"text": _ROW}] * 100)
+        sizes.append((tmp_path / "state.sqlite-wal").stat().st_size)
+    assert sizes[-1] < 2.5 * sizes[0]
+    state.dispose()
+
+
 def test_a_large_transaction_that_fails_leaves_nothing(state: State) -> None:
     with state.write() as tx:
         tx.execute(sa.text("CREATE TABLE anything (id INTEGER)"))

@@ -108,7 +108,8 @@ def test_what_was_decoded_for_another_place_is_thrown_away(product: Product) -> 
 
 
 def test_one_writers_backlog_comes_in_larger_batches_until_somebody_else_has_an_event(product: Product) -> None:
-    ahead = Ahead(product.events, max_events=_SIZE, most_events=4 * _SIZE)
+    seconds = [0.0]
+    ahead = Ahead(product.events, max_events=_SIZE, most_events=4 * _SIZE, now=lambda: seconds[0])
     batches = pipeline(product)
     batches._ahead = ahead
     sizes = []
@@ -124,12 +125,16 @@ def test_one_writers_backlog_comes_in_larger_batches_until_somebody_else_has_an_
     assert sizes == [_SIZE, 2 * _SIZE, 4 * _SIZE, 4 * _SIZE]
 
     other = compose(product.settings)  # as another server would
-    fill(product, 100, 6)
+    fill(product, 100, 10)
     fill(other, 200, 1)
     other.close()
-    for _ in range(3):
+    for _ in range(4):
         step()
-    assert sizes[4:] == [4 * _SIZE, _SIZE, 2 * _SIZE]
+    assert sizes[4:] == [4 * _SIZE, _SIZE, _SIZE, _SIZE]  # the other may soon have one more
+    seconds[0] += 300
+    for _ in range(2):
+        step()
+    assert sizes[8:] == [_SIZE, 2 * _SIZE]
 
 
 def test_the_next_batch_is_made_ready_while_one_is_committed(product: Product) -> None:

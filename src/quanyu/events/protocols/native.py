@@ -36,7 +36,7 @@ from quanyu.kernel.label import Label
 
 PROTOCOL = "native"
 TABLE_PROTOCOL = "arrow"
-TABLE_ROWS = 50_000
+TABLE_ROWS = 20_000
 _REQUIRED = ("event_id", "name", "occurred_at")
 _SET_HERE = frozenset({"source", "received_at", "day", "brand", "brand_id", "person_id", "anchor_id", "identifiers"})
 OFFERED = tuple(field.name for field in BATCH_SCHEMA if field.name not in _SET_HERE)

@@ -155,6 +155,8 @@ def migrate(
         at, wanted = migrations.current(state), migrations.head()
         out.print(f"{at or '-'} → {wanted}")
         raise typer.Exit(0 if at == wanted else 3)
+    if migrations.current(state) not in (None, migrations.head()):
+        out.print("正在升级，数据多时需要几分钟，请勿中断 · Upgrading: minutes with much data; let it finish …")
     done = migrations.upgrade(state)
     out.print("已升级 · Upgraded" if done else "已是最新 · Already up to date")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from alembic.script import ScriptDirectory
 
 from quanyu.storage.schema import metadata
 from quanyu.storage.state import State
+
+log = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent / "migrations"
 
@@ -38,8 +41,11 @@ def current(state: State) -> str | None:
 
 def upgrade(state: State) -> bool:
     """Bring the store to `head`; whether anything was done. Safe to call from several processes at once."""
-    if current(state) == head():
+    at, wanted = current(state), head()
+    if at == wanted:
         return False
+    if at is not None:  # with millions of people a new index takes a minute
+        log.warning("upgrading_state", extra={"at": at, "to": wanted})
     config = _config()
     with state.write() as tx:
         if tx.dialect.name == "postgresql":

@@ -68,6 +68,14 @@ def test_audit_entries_of_the_first_tables_are_numbered_within_their_brand(empty
     assert [tuple(row) for row in found] == [(1, 1), (2, 1), (1, 2), (1, 3)]
 
 
+def test_whoever_waits_for_a_migration_reads_that_it_runs(empty: State, caplog: pytest.LogCaptureFixture):
+    with empty.write() as tx:
+        upgrade_to(tx, "0010")
+    assert migrate.upgrade(empty)
+    assert not migrate.upgrade(empty)
+    assert caplog.messages.count("upgrading_state") == 1
+
+
 def test_identifiers_outlive_losing_a_column_and_are_found_by_their_hash(empty: State):
     identifier, moved = metadata.tables["identifier"], {1: False, 2: True, 3: True, 1_100_000: False}
     rows = [

@@ -36,7 +36,7 @@ from quanyu.worker.pipeline import EVENTS
 _SIZES = {"small": (50_000, 500_000), "full": (1_000_000, 10_000_000, 100_000_000)}
 _VISIT = 5
 _ROUND = 100_000  # events that are recorded at once
-_AHEAD = 400_000  # events that may wait for the worker
+_AHEAD = 800_000  # events that may wait for the worker
 _MADE = """
     SELECT 'e' || i AS event_id,
            (['product_viewed', 'page_viewed', 'product_added_to_cart', 'order_paid'])[1 + (hash(i) % 4)::INTEGER]

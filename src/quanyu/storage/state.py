@@ -144,7 +144,9 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _copy_log(database: str) -> None:
     """Copy what of the write-ahead log no reader needs into the database, waiting for nobody."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as connection:  # the next commit copies it too
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        # Once more for what small transactions added meanwhile: only a log that is copied whole is synced, and ends.
+        for _ in range(2):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 @contextmanager

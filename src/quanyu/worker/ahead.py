@@ -97,13 +97,17 @@ class Ahead:
         batch = self._answered(after)
         if batch is None:
             batch = read_batch(self._events, after, self._max_events)
-        full = batch is not None and sum(batch.accepted.values()) >= self._max_events
-        if batch is not None and len(batch.ended) > 1:
+        if batch is None:
+            self.hurry()
+            return None
+        found = sum(batch.accepted.values())
+        full = found >= self._max_events
+        if len(batch.ended) > 1:
             self._company = self._now()
         # One writer's backlog, with nobody else waiting: larger batches touch fewer pages of the state per event.
         alone = self._now() - self._company >= _COMPANY_SECONDS
-        self._max_events = min(2 * self._max_events, self._most_events) if full and alone else self._least_events
-        if batch is not None and full:
+        self._max_events = min(max(2 * found, self._least_events), self._most_events) if alone else self._least_events
+        if full:
             self._ask({**after, **batch.ended})
         return batch
 

@@ -27,7 +27,7 @@ export function Graph({ detail }: { detail: PersonDetail }) {
   return (
     <figure className="identity-figure">
       <div className="identity-scroll" tabIndex={0} role="region" aria-label={t("graph", { n: detail.identifiers.length })}>
-        <svg style={{ maxWidth: width + 8, minWidth: Math.min(width, width * 0.78) }} viewBox={`-4 -4 ${width + 8} ${height + 8}`} role="img" aria-label={t("graph", { n: detail.identifiers.length })}>
+        <svg style={{ maxWidth: width + 8, minWidth: width * 0.78 }} viewBox={`-4 -4 ${width + 8} ${height + 8}`} role="img" aria-label={t("graph", { n: detail.identifiers.length })}>
           {detail.links.map((link) => (
             <Edge key={link.link_id} link={link} a={spots.get(link.a)} b={spots.get(link.b)} across={across} />
           ))}

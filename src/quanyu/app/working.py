@@ -107,6 +107,7 @@ def lanes(product: Product) -> list[Lane]:
         Lane("recovery", lambda: bool(product.messaging.recover()), 2.0),
         Lane("tell", tell, 0.25),
         Lane("audiences", audiences, 5.0),
+        Lane("totals", product.profiles.apply_due, 5.0),
         Lane("upkeep", Upkeep(product.history, EVENTS, product.clock).step, 5.0),
         Lane("retention", retiring.step, 60.0),
         Lane("imports", importing.step, 0.5),

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from quanyu.identity.contracts import Home, HomeKind
 from quanyu.identity.tables import identifier, identifier_home, person
-from quanyu.storage.bulk import rows, upsert
+from quanyu.storage.bulk import merge_many, rows
 
 KINDS: tuple[HomeKind, ...] = ("store", "staff")
 _COLUMN = {"store": person.c.home_store, "staff": person.c.owner_staff}
@@ -31,17 +31,15 @@ def record(tx: sa.Connection, given: Sequence[Home], person_of: Mapping[int, int
     for place, before in _stored(tx, {key[0] for key in best}).items():
         if place in best and not _beats(best[place], before):
             del best[place]
-    values = [
-        {
-            "identifier_id": home.identifier_id,
-            "kind": home.kind,
-            "declared": home.declared,
-            "value": home.value,
-            "at": home.at,
-        }
-        for home in best.values()
-    ]
-    upsert(tx, identifier_home, values, ["identifier_id", "kind", "declared"], ["value", "at"])
+    values = [(home.identifier_id, home.kind, home.declared, home.value, home.at) for home in best.values()]
+    merge_many(
+        tx,
+        identifier_home,
+        ["identifier_id", "kind", "declared", "value", "at"],
+        values,
+        ["identifier_id", "kind", "declared"],
+        lambda new: {"value": new.value, "at": new.at},
+    )
     for kind in KINDS:
         people = {person_of[key[0]] for key in best if key[1] == kind}
         derive(tx, people - {0}, [kind])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -21,7 +21,7 @@ from quanyu.kernel.clock import Clock, from_micros
 from quanyu.kernel.errors import Invalid
 from quanyu.kernel.ids import Ids
 from quanyu.kernel.label import Label
-from quanyu.profiles import cards, stats, tags, trait_store
+from quanyu.profiles import cards, due, stats, tags, trait_store
 from quanyu.profiles.contracts import (
     NAME_TRAITS,
     PERSONAL_TRAITS,
@@ -100,13 +100,21 @@ class Profiles:
     def apply(self, tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> None:
         """Take in a resolved micro-batch: traits, totals, home stores and owners."""
         homes = self._take_traits(tx, batch, resolved)
-        stats.add(tx, batch, resolved.anchor_id, self._sightings)
+        stats.add(tx, batch, resolved.anchor_id, self._clock.now(), self._sightings)
         if self._recount(tx, batch):
             self._sightings.forget()
         homes += _implied_homes(batch, resolved)
         anchors, at = np.unique(resolved.anchor_id, return_index=True)
         person_of = dict(zip(anchors.tolist(), resolved.person_id[at].tolist(), strict=True))
         self.identity.set_homes(tx, homes, person_of)
+
+    def apply_due(self, waited: timedelta = 2 * stats.PUT_OFF) -> bool:
+        """Add what large batches put off, once it has waited so long: no later batch did. Whether there was any."""
+        with self.state.read() as tx:
+            if not due.oldest(tx, self._clock.now() - waited, 1):
+                return False
+        with self.state.write() as tx:
+            return stats.apply_due(tx, self._clock.now() - waited, at_most=1) > 0
 
     def _take_traits(self, tx: sa.Connection, batch: pa.Table, resolved: Resolved) -> list[Home]:
         concerned = np.flatnonzero(

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from quanyu.identity.api import Identity
 from quanyu.kernel.clock import from_micros
+from quanyu.profiles import due
 from quanyu.profiles.contracts import Totals
 from quanyu.profiles.tables import identifier_stat
-from quanyu.storage.bulk import rows
+from quanyu.storage.bulk import merge_many, rows
 
 I64 = npt.NDArray[np.int64]
 
@@ -34,6 +34,8 @@ BRAND_ACTS = frozenset(
     }
 )
 _SEEN_STEP = 600_000_000  # a newer sighting is written when it is ten minutes newer
+MANY = 10_000  # identifiers of a batch, from which on its totals are put off
+PUT_OFF = timedelta(minutes=1)
 
 
 class Sightings:
@@ -62,8 +64,44 @@ class Sightings:
         self._number[place], self._at[place] = numbers, at
 
 
-def add(tx: sa.Connection, batch: pa.Table, anchor_id: I64, sightings: Sightings | None = None) -> None:
-    """Add a batch to the totals of the identifiers that its events belong to."""
+def add(
+    tx: sa.Connection,
+    batch: pa.Table,
+    anchor_id: I64,
+    now: datetime,
+    sightings: Sightings | None = None,
+    *,
+    many: int = MANY,
+) -> None:
+    """Add a batch to the totals of the identifiers that its events belong to; later, when they are `many`."""
+    sums = _summed(batch, anchor_id)
+    if sums.num_rows < many:
+        _apply(tx, sums, sightings or Sightings(1))
+        return
+    due.note(tx, sums, now)
+    apply_due(tx, now - PUT_OFF, at_most=2)
+
+
+def apply_due(tx: sa.Connection, before: datetime, at_most: int) -> int:
+    """Add what is due since before an instant, at most so many slices of it; how many that were."""
+    slices = due.oldest(tx, before, at_most)
+    for number in slices:
+        _apply(tx, due.take(tx, [number]), Sightings(1))
+    return len(slices)
+
+
+def write_anew(tx: sa.Connection, events: pa.Table, anchors: I64, brand_id: int) -> None:
+    """Set the totals of `anchors` to what `events` (all of theirs that count) say, whatever was there before."""
+    _apply(tx, due.take(tx, due.slices_of(anchors)), Sightings(1))
+    given = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in anchors.tolist()])
+    tx.execute(sa.delete(identifier_stat).where(identifier_stat.c.identifier_id.in_(sa.select(given.c.identifier_id))))
+    brand = pa.array(np.full(events.num_rows, brand_id, np.int64))
+    sums = _summed(events.append_column("brand_id", brand), events.column("anchor_id").to_numpy())
+    _apply(tx, sums, Sightings(1))
+
+
+def _summed(batch: pa.Table, anchor_id: I64) -> pa.Table:
+    """What a batch adds to each identifier: `due.SUMS`, in the order of their numbers."""
     name = np.array(batch.column("name").to_pylist(), object)
     at = batch.column("occurred_at").to_numpy()
     amount = batch.column("amount").fill_null(0).to_numpy()
@@ -72,46 +110,30 @@ def add(tx: sa.Connection, batch: pa.Table, anchor_id: I64, sightings: Sightings
     if "replaced" in batch.column_names:
         known &= ~batch.column("replaced").to_numpy()
     numbers, place = np.unique(anchor_id[known], return_inverse=True)
-    if numbers.size == 0:
-        return
     name, at, amount, brand = name[known], at[known], amount[known], brand[known]
     paid, back = name == "order_paid", name == "order_refunded"
     own = ~np.isin(name.astype(str), list(BRAND_ACTS))
-    highest = np.iinfo(np.int64).max
     orders = np.bincount(place[paid], minlength=numbers.size)
     total = np.zeros(numbers.size, np.int64)
     np.add.at(total, place, np.where(paid, amount, np.where(back, -amount, 0)))
-    first, last, seen = (
-        np.full(numbers.size, highest),
-        np.zeros(numbers.size, np.int64),
-        np.zeros(numbers.size, np.int64),
-    )
+    first, last, seen = np.full(numbers.size, np.iinfo(np.int64).max), np.zeros_like(total), np.zeros_like(total)
     np.minimum.at(first, place[paid], at[paid])
     np.maximum.at(last, place[paid], at[paid])
     np.maximum.at(seen, place[own], at[own])
-    brand_of = np.zeros(numbers.size, np.int64)
+    brand_of = np.zeros_like(total)
     brand_of[place] = brand
-    wanted = (orders > 0) | (total != 0)  # written in any case, the sighting with it
+    instants = (pa.array(first, mask=orders == 0), pa.array(last, mask=last == 0), pa.array(seen, mask=seen == 0))
+    return pa.table([numbers, brand_of, orders, total, *instants], schema=due.SUMS)
+
+
+def _apply(tx: sa.Connection, sums: pa.Table, sightings: Sightings) -> None:
+    """Add to the stored totals, one row of `sums` per identifier."""
+    numbers, orders, amount = (sums.column(name).to_numpy() for name in ("identifier_id", "orders", "amount"))
+    wanted = (orders > 0) | (amount != 0)  # written in any case, the sighting with it
     rest = np.flatnonzero(~wanted)
-    wanted[rest] = _later(tx, numbers[rest], seen[rest], sightings or Sightings(1))
-    _write(
-        tx,
-        [
-            (number, brand_id, count, money, begin if count else None, end or None, sighting or None)
-            for number, brand_id, count, money, begin, end, sighting in zip(
-                *(column[wanted].tolist() for column in (numbers, brand_of, orders, total, first, last, seen)),
-                strict=True,
-            )
-        ],
-    )
-
-
-def write_anew(tx: sa.Connection, events: pa.Table, anchors: I64, brand_id: int) -> None:
-    """Set the totals of `anchors` to what `events` (all of theirs that count) say, whatever was there before."""
-    given = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in anchors.tolist()])
-    tx.execute(sa.delete(identifier_stat).where(identifier_stat.c.identifier_id.in_(sa.select(given.c.identifier_id))))
-    brand = pa.array(np.full(events.num_rows, brand_id, np.int64))
-    add(tx, events.append_column("brand_id", brand), events.column("anchor_id").to_numpy())
+    seen = sums.column("seen_at").fill_null(0).to_numpy()
+    wanted[rest] = _later(tx, numbers[rest], seen[rest], sightings)
+    _write(tx, list(zip(*(column.to_pylist() for column in sums.filter(pa.array(wanted)).columns), strict=True)))
 
 
 def _later(tx: sa.Connection, numbers: I64, seen: I64, sightings: Sightings) -> npt.NDArray[np.bool_]:
@@ -143,50 +165,31 @@ def _seen(tx: sa.Connection, numbers: I64) -> I64:
 def seen(tx: sa.Connection, numbers: Sequence[int]) -> dict[int, datetime]:
     """When the owner of each identifier last did something, to ten minutes; by identifier."""
     found = _seen(tx, distinct := np.unique(np.array(numbers, np.int64)))
+    waiting = due.of(tx, distinct)
+    place = np.searchsorted(distinct, waiting.column("identifier_id").to_numpy())
+    found[place] = np.maximum(found[place], waiting.column("seen_at").fill_null(0).to_numpy())
     return {number: from_micros(at) for number, at in zip(distinct.tolist(), found.tolist(), strict=True) if at > 0}
 
 
-def _write(tx: sa.Connection, values: Sequence[tuple[Any, ...]]) -> None:
-    if not values:
-        return
-    big = sa.BigInteger
-    given = rows(
-        tx,
-        {
-            "identifier_id": big,
-            "brand_id": big,
-            "orders": big,
-            "amount": big,
-            "first_order_at": big,
-            "last_order_at": big,
-            "seen_at": big,
-        },
-        values,
-    )
-    names = [column.name for column in given.c]
-    table = identifier_stat
-    # SQLite cannot tell ON CONFLICT from a join without a WHERE.
-    source = sa.select(*given.c).where(sa.true())
-    insert: Any = postgresql.insert(table) if tx.dialect.name == "postgresql" else sqlite.insert(table)
+def _write(tx: sa.Connection, values: Sequence[Sequence[Any]]) -> None:
+    table = identifier_stat.c
     least, most = (sa.func.least, sa.func.greatest) if tx.dialect.name == "postgresql" else (sa.func.min, sa.func.max)
 
-    def either(pick: Any, column: str) -> Any:
-        """The lesser or greater of the stored and the new value; a missing one does not count."""
-        old, new = (sa.type_coerce(side[column], big) for side in (table.c, statement.excluded))
-        return pick(sa.func.coalesce(old, new), sa.func.coalesce(new, old))
+    def merged(new: Any) -> dict[str, Any]:
+        def either(pick: Any, column: str) -> Any:
+            """The lesser or greater of the stored and the new value; a missing one does not count."""
+            one, other = (sa.type_coerce(side[column], sa.BigInteger) for side in (table, new))
+            return pick(sa.func.coalesce(one, other), sa.func.coalesce(other, one))
 
-    statement = insert.from_select(names, source)
-    statement = statement.on_conflict_do_update(
-        index_elements=[table.c.identifier_id],
-        set_={
-            "orders": table.c.orders + statement.excluded.orders,
-            "amount": table.c.amount + statement.excluded.amount,
+        return {
+            "orders": table.orders + new.orders,
+            "amount": table.amount + new.amount,
             "first_order_at": either(least, "first_order_at"),
             "last_order_at": either(most, "last_order_at"),
             "seen_at": either(most, "seen_at"),
-        },
-    )
-    tx.execute(statement)
+        }
+
+    merge_many(tx, identifier_stat, due.SUMS.names, values, ["identifier_id"], merged)
 
 
 def totals(tx: sa.Connection, people: Sequence[int], identity: Identity) -> dict[int, Totals]:
@@ -195,23 +198,37 @@ def totals(tx: sa.Connection, people: Sequence[int], identity: Identity) -> dict
         return {}
     holders, stat = identity.holders(), identifier_stat.c
     given = rows(tx, {"person_id": sa.BigInteger}, [(int(number),) for number in people])
-    plain = [
-        sa.type_coerce(column, sa.BigInteger) for column in (stat.first_order_at, stat.last_order_at, stat.seen_at)
-    ]
-    found = tx.execute(
-        sa.select(
-            given.c.person_id,
-            sa.func.sum(stat.orders),
-            sa.func.sum(stat.amount),
-            sa.func.min(plain[0]),
-            sa.func.max(plain[1]),
-            sa.func.max(plain[2]),
-        )
-        .join_from(given, holders, holders.c.person_id == given.c.person_id)
-        .join(identifier_stat, stat.identifier_id == holders.c.identifier_id)
-        .group_by(given.c.person_id)
+    held = sa.select(given.c.person_id, holders.c.identifier_id).join_from(
+        given, holders, holders.c.person_id == given.c.person_id
     )
-    return {
-        row[0]: Totals(int(row[1]), int(row[2]), *(None if at is None else from_micros(int(at)) for at in row[3:]))
-        for row in found
-    }
+    owner = {identifier_id: person_id for person_id, identifier_id in tx.execute(held)}
+    mine = held.subquery()
+    instants = (sa.type_coerce(at, sa.BigInteger) for at in (stat.first_order_at, stat.last_order_at, stat.seen_at))
+    stored = tx.execute(
+        sa.select(stat.identifier_id, stat.orders, stat.amount, *instants).join_from(
+            mine, identifier_stat, stat.identifier_id == mine.c.identifier_id
+        )
+    )
+    waiting = due.of(tx, np.array(list(owner), np.int64)).drop_columns(["brand_id"])
+    found: dict[int, Totals] = {}
+    for identifier_id, *own in (*stored, *zip(*(column.to_pylist() for column in waiting.columns), strict=True)):
+        person_id = owner[identifier_id]
+        found[person_id] = _both(found.get(person_id, Totals()), _totals(*own))
+    return found
+
+
+def _totals(orders: int, amount: int, *instants: int | None) -> Totals:
+    return Totals(int(orders), int(amount), *(None if at is None else from_micros(int(at)) for at in instants))
+
+
+def _both(one: Totals, other: Totals) -> Totals:
+    def either(pick: Callable[..., datetime], *instants: datetime | None) -> datetime | None:
+        return pick((at for at in instants if at is not None), default=None)
+
+    return Totals(
+        one.orders + other.orders,
+        one.amount + other.amount,
+        either(min, one.first_order_at, other.first_order_at),
+        either(max, one.last_order_at, other.last_order_at),
+        either(max, one.seen_at, other.seen_at),
+    )

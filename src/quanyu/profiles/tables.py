@@ -66,3 +66,13 @@ identifier_stat = sa.Table(
     sa.Column("last_order_at", Instant, nullable=True),
     sa.Column("seen_at", Instant, nullable=True),
 )
+
+# What large batches add to the totals and nobody has added yet, a slice of the identifiers in a row: see `due`.
+identifier_stat_due = sa.Table(
+    "identifier_stat_due",
+    metadata,
+    sa.Column("due_id", BigId, primary_key=True, autoincrement=True),
+    sa.Column("slice", sa.BigInteger, nullable=False, index=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)

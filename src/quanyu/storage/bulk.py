@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -100,6 +100,34 @@ def insert_many(tx: sa.Connection, table: sa.Table, columns: Sequence[str], valu
         return
     marks = ", ".join("?" * len(columns))
     tx.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", [tuple(row) for row in values])  # noqa: S608
+
+
+def merge_many(
+    tx: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    values: Sequence[Sequence[Any]],
+    keys: Sequence[str],
+    merged: Callable[[Any], Mapping[str, Any]],
+) -> None:
+    """Insert many rows as `insert_many` does; where the `keys` are taken, set what `merged` makes of the new row.
+
+    `columns` are in the table's order. `merged` gets the new row's and gives expressions without parameters.
+    """
+    if not values:
+        return
+    if tx.dialect.name == "postgresql":
+        given = rows(tx, {column: _storage(table.c[column].type) for column in columns}, values)
+        statement = _insert(tx, table).from_select(list(columns), sa.select(*given.c))
+    else:
+        statement = _insert(tx, table).values({column: sa.bindparam(column) for column in columns})
+    statement = statement.on_conflict_do_update(index_elements=list(keys), set_=merged(statement.excluded))
+    if tx.dialect.name == "postgresql":
+        tx.execute(statement)
+    else:
+        compiled = statement.compile(dialect=tx.dialect)
+        assert tuple(compiled.positiontup) == tuple(columns)
+        tx.exec_driver_sql(str(compiled), [tuple(row) for row in values])
 
 
 def upsert(

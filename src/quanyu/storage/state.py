@@ -24,6 +24,7 @@ _BUSY_SECONDS = 60
 _SHRINK_SECONDS = 1.0
 _LARGE_LOG = 1 << 30  # a large transaction writes some hundred megabytes, and over old ones faster than anew
 _PAGES_OF_LOG = 1000  # after which a commit copies the log into the database
+_LONG_LOG = 120_000  # pages, after which a large transaction waits until the log can begin anew
 
 
 class State:
@@ -44,6 +45,7 @@ class State:
         self._writer = self._writing.execution_options(quanyu_write=True)
         self._large_writer = self._writing.execution_options(quanyu_write=True, quanyu_large=True)
         self._copying: Thread | None = None
+        self._log_pages = 0  # as the last copying of the log found it
 
     def _sqlite(self, connections: int, more: int) -> sa.Engine:
         engine = sa.create_engine(
@@ -68,16 +70,23 @@ class State:
         """A transaction that writes; commits on leaving, rolls back on any exception.
 
         After a `large` one (tens of thousands of rows) SQLite's log is copied into the database by a thread of its own
-        while the caller prepares the next one, which begins when that is done: no reader then has to look through a
-        long log. For one thread at a time.
+        beside whatever comes next. A large one waits for it once the log has become long, so that the log begins anew:
+        every reader looks through it, and what is written over old pages of it is written faster. Large ones are for
+        one thread.
         """
-        if large:
+        database = self.url.database if large and self.dialect == "sqlite" else None
+        if database and self._log_pages > _LONG_LOG:
             self._await_copy()
+            self._copy_log(database)  # what small transactions added meanwhile
         with _reachable(), (self._large_writer if large else self._writer).begin() as tx:
             yield tx
-        if large and self.dialect == "sqlite" and self.url.database:
-            self._copying = Thread(target=_copy_log, args=(self.url.database,), name="state-log")
+        if database:
+            self._await_copy()
+            self._copying = Thread(target=self._copy_log, args=(database,), name="state-log")
             self._copying.start()
+
+    def _copy_log(self, database: str) -> None:
+        self._log_pages = _copy_log(database)
 
     def _await_copy(self) -> None:
         if self._copying is not None:
@@ -125,8 +134,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _remember_pages(connection: Any, _record: Any) -> None:
-    # As many as a large transaction touches: pages that do not fit are written, read and written again.
-    connection.execute("PRAGMA cache_size=-524288")
+    # As many as large transactions touch again and again: what does not fit is read, written and read again.
+    connection.execute("PRAGMA cache_size=-1572864")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
@@ -136,17 +145,18 @@ def _begin_sqlite(connection: sa.Connection) -> None:
         return
     large = options.get("quanyu_large", False)
     connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={0 if large else _PAGES_OF_LOG}")
-    if large:  # a log that is copied to its last page begins anew, over pages that the disk and the memory have
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _copy_log(database: str) -> None:
-    """Copy what of the write-ahead log no reader needs into the database, waiting for nobody."""
+def _copy_log(database: str) -> int:
+    """Copy what of the write-ahead log no reader needs into the database, waiting for nobody; how many pages it has."""
+    pages = 0
     with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as connection:  # the next commit copies it too
         # Once more for what small transactions added meanwhile: only a log that is copied whole is synced, and ends.
         for _ in range(2):
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            _, found, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            pages = max(pages, found)  # -1 where somebody else is copying it
+    return pages
 
 
 @contextmanager

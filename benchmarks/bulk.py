@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,12 @@ def _main(events: int, visit: int, folder: Path) -> None:
     started = time.perf_counter()
     for part in pq.ParquetFile(file).iter_batches(_ROUND):
         while product.events.backlog().events > _AHEAD:
-            time.sleep(0.02)
+            time.sleep(0.2)
         _record(product, part)
     _settle(product, brand.scope(), events + 1000)
     worker.stop()
+    while product.profiles.apply_due(timedelta(0)):
+        pass
     upkeep = Upkeep(product.history, EVENTS, product.clock)
     while upkeep.step():
         pass

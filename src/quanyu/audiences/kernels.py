@@ -6,19 +6,12 @@ is ignored), `keep` which rows count (empty: all). They release the interpreter'
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
-
-F = TypeVar("F", bound=Callable[..., Any])
+from quanyu.storage.compiled import compiled
 
 
-def _compiled(function: F) -> F:
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
-
-
-@_compiled
+@compiled
 def count_rows(anchor: Any, holder: Any, keep: Any, out: Any) -> None:
     """Rows per person, saturating at the largest value that `out` holds."""
     most = 255 if out.itemsize == 1 else 4_294_967_295
@@ -30,7 +23,7 @@ def count_rows(anchor: Any, holder: Any, keep: Any, out: Any) -> None:
                 out[person] += 1
 
 
-@_compiled
+@compiled
 def sum_rows(anchor: Any, amount: Any, holder: Any, keep: Any, total: Any, seen: Any) -> None:
     """The sum of `amount` per person, and who had a row at all. An empty `amount` is zeros."""
     all_rows, nothing = keep.size == 0, amount.size == 0
@@ -42,7 +35,7 @@ def sum_rows(anchor: Any, amount: Any, holder: Any, keep: Any, total: Any, seen:
                 total[person] += amount[i]
 
 
-@_compiled
+@compiled
 def count_days(anchor: Any, holder: Any, keep: Any, day: int, last: Any, out: Any) -> None:
     """Distinct days per person; days must come one after another, `day` from 1."""
     all_rows = keep.size == 0
@@ -55,7 +48,7 @@ def count_days(anchor: Any, holder: Any, keep: Any, day: int, last: Any, out: An
                     out[person] += 1
 
 
-@_compiled
+@compiled
 def settle(anchor: Any, holder: Any, keep: Any, verdict: int, out: Any) -> None:
     """Give `verdict` to everybody with a row who has none (0) yet: the first row met decides."""
     all_rows = keep.size == 0
@@ -66,7 +59,7 @@ def settle(anchor: Any, holder: Any, keep: Any, verdict: int, out: Any) -> None:
                 out[person] = verdict
 
 
-@_compiled
+@compiled
 def extreme(anchor: Any, at: Any, holder: Any, keep: Any, latest: bool, verdict: Any, out: Any) -> None:
     """The latest (or earliest) instant per person of those who have no verdict yet."""
     all_rows = keep.size == 0

@@ -2,7 +2,7 @@
 
 Sorted runs on disk, opened as memory maps: a batch becomes a small run, and runs are merged so that each is at
 least four times as large as the next, like in an LSM tree; large ones by a thread of its own, while batches go on.
-Looking up a batch is a binary search in a handful of runs, in sorted order, so that neighbouring keys share pages.
+Looking up a batch is a search in a handful of runs, in sorted order, so that neighbouring keys share pages.
 16 bytes per event ever stored.
 
 The index is a cache: history says what was stored. `marker` is the last batch that it holds; when that does not
@@ -20,18 +20,20 @@ from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from quanyu.events.disk import Disk
+from quanyu.storage.compiled import compiled
 
 log = logging.getLogger(__name__)
 
 Keys = npt.NDArray[np.void]
 U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
 
 KEY = np.dtype([("high", "<u8"), ("low", "<u8")])
 _MANIFEST = "manifest.json"
@@ -94,6 +96,7 @@ class KeyIndex:
         folder.mkdir(parents=True, exist_ok=True)
         self._runs: list[_Run] = []
         self._merge: _Merge | None = None
+        self._lock = Lock()  # of who wrote the manifest
         self.marker = -1
         self._seen: tuple[int, int] | None = None
         self.complete = self._load()
@@ -103,9 +106,10 @@ class KeyIndex:
 
     def refresh(self) -> None:
         """Look again if another process wrote the index since: work may have changed hands."""
-        if self._stamp() != self._seen:
-            self._runs, self.marker = [], -1
-            self.complete = self._load()
+        with self._lock:
+            if self._stamp() != self._seen:
+                self._runs, self.marker = [], -1
+                self.complete = self._load()
 
     def _stamp(self) -> tuple[int, int] | None:
         try:
@@ -118,8 +122,8 @@ class KeyIndex:
         """Which of `keys` are new: in no run, and the first of their kind among `keys`."""
         if not len(keys):
             return np.zeros(0, bool)
-        order = np.lexsort((np.arange(len(keys)), keys["low"], keys["high"]))
-        high, low = np.ascontiguousarray(keys["high"][order]), np.ascontiguousarray(keys["low"][order])
+        order = _order(keys)
+        high, low = keys["high"][order], keys["low"][order]
         new = np.ones(len(keys), bool)
         new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
         for run in self._runs:
@@ -130,9 +134,17 @@ class KeyIndex:
 
     def add(self, keys: Keys, marker: int) -> None:
         """Keep `keys` and remember that the batch `marker` is in. Doing it twice changes nothing."""
-        runs, busy = self._with_merged()
+        self.note(keys)
+        self.keep(marker)
+
+    def note(self, keys: Keys) -> None:
+        """From now on `keys` are stored ones, in memory; they are on disk after `keep`. Never while that runs."""
         if len(keys):
-            runs.append(_Run(None, *_sorted_unique(*(np.ascontiguousarray(keys[half]) for half in ("high", "low")))))
+            self._runs = [*self._runs, _Run(None, *_sorted_unique(keys))]
+
+    def keep(self, marker: int) -> None:
+        """Put what was noted on disk and remember that the batch `marker` is in. May run beside readers."""
+        runs, busy = self._with_merged()
         first = busy + _uneven(runs[busy:])
         apart = sum(map(len, runs[first:])) > self._apart
         if len(runs) - first > 1 and not apart:
@@ -185,11 +197,12 @@ class KeyIndex:
             json.dump(manifest, file)
             file.flush()
             self._disk.sync(file.fileno())
-        draft.rename(self._folder / _MANIFEST)
+        with self._lock:
+            draft.rename(self._folder / _MANIFEST)
+            self._seen = self._stamp()
         self._disk.sync_folder(self._folder)
         self._runs = runs
         self.marker = marker
-        self._seen = self._stamp()
         used = {name for name, _ in named} | ({self._merge.path.name} if self._merge else set())
         for path in self._folder.glob("run-*"):
             if path.name not in used:
@@ -221,12 +234,40 @@ def _open(path: Path, count: int) -> _Run:
     return _Run(path, whole[0], whole[1])
 
 
+@compiled
+def _places(among: Any, keys: Any) -> Any:
+    """`np.searchsorted(among, keys)` for sorted `keys`: hashes are spread evenly, so each place can nearly be told."""
+    places = np.empty(keys.size, np.int64)
+    begin, off = 0, 0  # where the next place can be at the earliest, and by how much the last one was told wrong
+    for i in range(keys.size):
+        told = np.int64(np.float64(keys[i]) * 2.0**-64 * among.size)
+        low = min(max(told + off, begin), among.size)
+        high, step = low, 1
+        if low < among.size and among[low] < keys[i]:
+            while high < among.size and among[high] < keys[i]:
+                low, high, step = high + 1, high + step, step * 2
+            high = min(high, among.size)
+        else:
+            while low > begin and among[low - 1] >= keys[i]:
+                high, low, step = low - 1, low - step, step * 2
+            low = max(low, begin)
+        while low < high:
+            middle = (low + high) // 2
+            if among[middle] < keys[i]:
+                low = middle + 1
+            else:
+                high = middle
+        places[i] = begin = low
+        off = low - told
+    return places
+
+
 def _found(run: _Run, high: U64, low: U64) -> npt.NDArray[np.bool_]:
     """Which of the sorted (high, low) are in the run."""
     found = np.zeros(len(high), bool)
     if not len(run):
         return found
-    places = np.searchsorted(run.high, high)
+    places = _places(run.high, high)
     open_ = np.flatnonzero(places < len(run))
     # Halves of different keys may be alike, rarely: walk along the equal ones.
     while len(open_):
@@ -239,9 +280,18 @@ def _found(run: _Run, high: U64, low: U64) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _sorted_unique(high: U64, low: U64) -> tuple[U64, U64]:
-    order = np.lexsort((low, high))
-    high, low = high[order], low[order]
+def _order(keys: Keys) -> I64:
+    """What sorts the keys, equal ones as they came."""
+    order = np.argsort(keys["high"])
+    high = keys["high"][order]
+    if (high[1:] == high[:-1]).any():  # repetitions, or keys that are half alike: rare, and dear
+        return np.lexsort((keys["low"], keys["high"]))
+    return order
+
+
+def _sorted_unique(keys: Keys) -> tuple[U64, U64]:
+    order = _order(keys)
+    high, low = keys["high"][order], keys["low"][order]
     keep = np.ones(len(high), bool)
     keep[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
     return high[keep], low[keep]
@@ -274,7 +324,7 @@ def _joined(older: _Run, newer: _Run) -> _Run:
     """Both runs as one, in linear time. Among equal high halves the order does not matter: they are walked along."""
     new = ~_found(older, newer.high, newer.low)
     high, low = newer.high[new], newer.low[new]
-    places = np.searchsorted(older.high, high) + np.arange(len(high))
+    places = _places(older.high, high) + np.arange(len(high))
     rest = np.ones(len(older) + len(high), bool)
     rest[places] = False
     out = np.empty((2, len(rest)), np.uint64)

@@ -16,9 +16,10 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from quanyu.identity import sequences
-from quanyu.identity.resolution import I64, compiled
+from quanyu.identity.resolution import I64
 from quanyu.identity.tables import SHELF, identifier
 from quanyu.storage.bulk import rows
+from quanyu.storage.compiled import compiled
 from quanyu.storage.state import State
 
 U64 = npt.NDArray[np.uint64]

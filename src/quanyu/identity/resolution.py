@@ -15,15 +15,13 @@ Tables and ids of people are `ledger`'s business. Measured: `reference/engines.m
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
 from quanyu.identity.policies import PolicyBook
+from quanyu.storage.compiled import compiled
 
 I64 = npt.NDArray[np.int64]
 I32 = npt.NDArray[np.int32]
@@ -38,13 +36,6 @@ ACCEPTED, REFUSED, DEMOTED, DENIED = 1, 2, 3, 4
 UNDECIDED, ACCEPT, DENY = 0, 1, -1
 
 _COUNTERS = 1 << 26  # 256 MB of them at a time
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def compiled(function: F) -> F:
-    """The function as machine code, made once per installation; it runs beside other threads."""
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
 
 
 @dataclass(frozen=True, slots=True)

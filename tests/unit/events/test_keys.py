@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quanyu.events.disk import Disk
-from quanyu.events.keys import KEY, KeyIndex, Keys, keys_of
+from quanyu.events.keys import KEY, KeyIndex, Keys, _places, keys_of
 
 # Few distinct halves, so that keys that share their high half really occur.
 a_key = st.tuples(st.integers(0, 6), st.integers(0, 6))
@@ -42,6 +42,17 @@ def test_it_says_of_every_key_whether_it_is_new(
         assert len(index) >= len(oracle)
     everything = [(high, low) for high in range(7) for low in range(7)]
     assert index.fresh(array(everything)).tolist() == [pair not in oracle for pair in everything]
+
+
+halves = st.integers(0, 2**64 - 1) | st.integers(0, 5) | st.integers(2**64 - 5, 2**64 - 1)
+
+
+@given(st.lists(halves, max_size=60), st.lists(halves, max_size=60), st.integers(0, 500), st.integers(0, 2**32))
+def test_places_are_where_numpy_finds_them(among: list[int], keys: list[int], more: int, seed: int) -> None:
+    spread = np.random.default_rng(seed).integers(0, 2**64, more, np.uint64, endpoint=False)
+    runs = np.sort(np.concatenate([np.array(among, np.uint64), spread]))
+    wanted = np.sort(np.concatenate([np.array(keys, np.uint64), spread[::3]]))
+    assert _places(runs, wanted).tolist() == np.searchsorted(runs, wanted).tolist()
 
 
 def test_runs_stay_few_however_many_batches_come(tmp_path: Path) -> None:

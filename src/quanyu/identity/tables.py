@@ -31,7 +31,8 @@ identifier = sa.Table(
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("masked", sa.Text, nullable=False),
     sa.Column("person_id", sa.BigInteger, nullable=False, index=True),  # 0: nobody (too many people, or blocked)
-    sa.Column("cluster_id", sa.BigInteger, nullable=False, index=True),
+    # The smallest person among the connected identifiers; -identifier_id of one that identifies nobody.
+    sa.Column("cluster_id", sa.BigInteger, nullable=False),
     sa.Column("root_of", sa.BigInteger, nullable=True),  # the person that began with it, whoever holds it now
     sa.Column("state", sa.SmallInteger, nullable=False),
     sa.Column("sharing", sa.BigInteger, nullable=False),  # how many people seem to share it
@@ -43,6 +44,13 @@ identifier = sa.Table(
     sa.Column("shelf", sa.BigInteger, sa.Computed(f"identifier_id / {SHELF}", persisted=True), nullable=False),
     sa.UniqueConstraint("shelf", "hash", "brand_id", name="uq_identifier_hash"),
     sa.CheckConstraint("length(hash) = 32", name="hash_length"),
+    # The others of a cluster are found by their person: hardly any cluster has two.
+    sa.Index(
+        "ix_identifier_apart",
+        "cluster_id",
+        sqlite_where=sa.text("cluster_id <> person_id"),
+        postgresql_where=sa.text("cluster_id <> person_id"),
+    ),
     sa.Index(
         "ix_identifier_moved",
         "identifier_id",

@@ -130,16 +130,20 @@ def load(tx: sa.Connection, clusters: Iterable[int]) -> tuple[Nodes, Links]:
     if not wanted:
         return nodes, links
     given = rows(tx, {"cluster_id": sa.BigInteger}, wanted)
-    within = given.join(identifier, identifier.c.cluster_id == given.c.cluster_id)
-    _fill(nodes, tx.execute(sa.select(*_NODE_COLUMNS).select_from(within)).all())
-    outgoing = within.join(link, link.c.a == identifier.c.identifier_id)
-    found = tx.execute(sa.select(*_LINK_COLUMNS).select_from(outgoing)).all()
+    first = identifier.c.person_id == given.c.cluster_id
+    others = (identifier.c.cluster_id == given.c.cluster_id) & (identifier.c.cluster_id != identifier.c.person_id)
+    for which in (first, others):
+        _fill(nodes, tx.execute(sa.select(*_NODE_COLUMNS).join_from(given, identifier, which)).all())
+    held = rows(tx, {"identifier_id": sa.BigInteger}, [(number,) for number in sorted(nodes.identifier_id)])
+    outgoing = sa.select(*_LINK_COLUMNS).join_from(held, link, link.c.a == held.c.identifier_id)
+    found = tx.execute(outgoing).all()
     # Links that hold have both ends in one cluster; only these may come from elsewhere.
-    incoming = within.join(link, (link.c.b == identifier.c.identifier_id) & link.c.status.in_([DEMOTED, DENIED]))
+    barred = link.c.status.in_([DEMOTED, DENIED])
+    incoming = sa.select(*_LINK_COLUMNS).join_from(held, link, (link.c.b == held.c.identifier_id) & barred)
     known = {row[0] for row in found}
     found = [
         *found,
-        *(row for row in tx.execute(sa.select(*_LINK_COLUMNS).select_from(incoming)) if row[0] not in known),
+        *(row for row in tx.execute(incoming) if row[0] not in known),
     ]
     _fill(links, found)
     return nodes, links
@@ -172,7 +176,7 @@ class Workbench:
         kinds, evidence, inside = self._evidence(nodes, links, order, ids)
         settled = settle(evidence, kinds)
         person_id, root_of, new_people = self._people(nodes, order, ids, settled)
-        cluster_id = ids[settled.cluster]
+        cluster_id = _clusters(ids, person_id, settled)
 
         old_person = np.array(nodes.person, np.int64)[order]
         fresh = np.array(nodes.fresh, np.bool_)[order]
@@ -377,6 +381,14 @@ class Workbench:
                 {"brand_id": self.brand_id, "person_ids": numbers[start : start + _NEWS]},
                 from_micros(self._now),
             )
+
+
+def _clusters(ids: I64, person_id: I64, settled: Settled) -> I64:
+    """The name of each identifier's cluster: its smallest person. One that identifies nobody is a cluster alone."""
+    held = person_id > 0
+    first = np.full(ids.size, _NOBODY)
+    np.minimum.at(first, settled.cluster[held], person_id[held])
+    return np.where(held, first[settled.cluster], -ids)
 
 
 def _present(ids: I64, at: I64, wanted: I64) -> Any:

@@ -108,7 +108,7 @@ def test_identifiers_outlive_losing_a_column_and_are_found_by_their_hash(empty: 
     assert migrate.drift(empty) == []
     with empty.read() as tx:
         assert [row._asdict() for row in tx.execute(sa.select(identifier).order_by("identifier_id"))] == [
-            {**row, "shelf": row["identifier_id"] // 524_288} for row in rows
+            {**row, "cluster_id": row["person_id"], "shelf": row["identifier_id"] // 524_288} for row in rows
         ]
         if empty.dialect == "sqlite":
             kept = tx.execute(sa.text("SELECT sql FROM sqlite_master WHERE name = 'ix_identifier_moved'")).scalar_one()
@@ -120,3 +120,36 @@ def test_identifiers_outlive_losing_a_column_and_are_found_by_their_hash(empty: 
     for wrong in ({"hash": rows[1]["hash"], "brand_id": rows[1]["brand_id"]}, {"hash": "short"}):
         with pytest.raises(sa.exc.IntegrityError), empty.write() as tx:
             tx.execute(sa.insert(identifier), [{**rows[0], "identifier_id": 4, "namespace": "email", **wrong}])
+
+
+def test_clusters_are_named_for_their_smallest_person_and_back(empty: State):
+    # identifier -> person, cluster: two people who share a cluster, one alone in it, two who identify nobody
+    before = {1: (7, 1), 2: (7, 1), 3: (4, 1), 5: (9, 5), 6: (9, 5), 8: (0, 8), 9: (0, 9)}
+    after = {1: 4, 2: 4, 3: 4, 5: 9, 6: 9, 8: -8, 9: -9}
+    words = ("namespace", "issuer", "masked", "source")
+    numbers = ("brand_id", "state", "sharing", "born_at")
+
+    def found(tx: sa.Connection) -> dict[int, int]:
+        return {row[0]: row[1] for row in tx.execute(sa.text("SELECT identifier_id, cluster_id FROM identifier"))}
+
+    with empty.write() as tx:
+        upgrade_to(tx, "0012")
+        yes, blob = ("1", "x'00'") if empty.dialect == "sqlite" else ("true", "''::bytea")
+        for number, (person, cluster) in before.items():
+            columns = ["identifier_id", "person_id", "cluster_id", "hash", "sealed", "anchored", "moved"]
+            values = [str(number), str(person), str(cluster), f"'{number:032}'", blob, yes, yes]
+            names = ", ".join([*columns, *words, *numbers])
+            given = ", ".join([*values, *("'x'" for _ in words), *("1" for _ in numbers)])
+            tx.execute(sa.text(f"INSERT INTO identifier ({names}) VALUES ({given})"))
+    assert migrate.upgrade(empty)
+    assert migrate.drift(empty) == []
+    with empty.read() as tx:
+        assert found(tx) == after
+    with empty.write() as tx:
+        config = migrate._config()
+        config.attributes["connection"] = tx
+        command.downgrade(config, "0012")
+        assert found(tx) == {number: cluster for number, (_, cluster) in before.items()}
+    assert migrate.upgrade(empty)
+    with empty.read() as tx:
+        assert found(tx) == after

@@ -2,8 +2,8 @@
  * Python, SQLite and the Rust of delta-rs are all met. Preloaded by the tests only (LD_PRELOAD); `fp_arm` sets it.
  *
  * A write dies half done. With `power`, everything that was never synced goes with it, as after a power cut: files
- * are cut back to their last synced length. SQLite's own files are left out of that (its recovery is SQLite's), and
- * names are taken to be durable.
+ * are cut back to their last synced length, SQLite's write-ahead log to what was synced since it last began anew. The
+ * database itself is left out of that (it is written after its log was synced), and names are taken to be durable.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,6 +28,7 @@ static int armed_kind = -1, power;
 static long armed_at, counts[KINDS];
 static struct { char path[PATH]; off_t synced; int used; } files[FILES];
 static int files_used;
+static struct { char path[PATH]; off_t top, synced; } wal; /* top: the end of what was written since it began anew */
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 
 #define REAL(name) \
@@ -41,6 +42,9 @@ static void die(void) {
             if (files[i].used && stat(files[i].path, &now) == 0 && now.st_size > files[i].synced)
                 if (truncate(files[i].path, files[i].synced) != 0) _exit(99);
         }
+    struct stat log;
+    if (power && wal.path[0] && stat(wal.path, &log) == 0 && log.st_size > wal.synced)
+        if (truncate(wal.path, wal.synced) != 0) _exit(97);
     kill(getpid(), SIGKILL);
     for (;;) pause();
 }
@@ -50,6 +54,8 @@ static int below(const char *path) {
 }
 
 static int of_state(const char *path) { return strstr(path, "/state.sqlite") != NULL; }
+
+static int of_wal(const char *path) { return strstr(path, "/state.sqlite-wal") != NULL; }
 
 static int path_of(int fd, char *out) {
     char link[64];
@@ -81,6 +87,20 @@ static void note(const char *path, off_t synced, int overwrite) {
     pthread_mutex_unlock(&guard);
 }
 
+/* Something goes into the write-ahead log. */
+static void logged(int fd, const char *path, off_t at, size_t size) {
+    struct stat now;
+    if (!of_wal(path) || fstat(fd, &now) != 0) return;
+    pthread_mutex_lock(&guard);
+    if (!wal.path[0]) {
+        snprintf(wal.path, PATH, "%s", path);
+        wal.top = wal.synced = now.st_size;
+    }
+    if (at == 0) wal.top = wal.synced = 0;
+    if (at + (off_t)size > wal.top) wal.top = at + (off_t)size;
+    pthread_mutex_unlock(&guard);
+}
+
 /* Whether the process must end at this point. */
 static int hit(int kind) {
     long at = __atomic_add_fetch(&counts[kind], 1, __ATOMIC_SEQ_CST);
@@ -91,6 +111,7 @@ void fp_arm(const char *path, int kind, long at, int with_power) {
     snprintf(folder, PATH, "%s", path);
     memset(counts, 0, sizeof counts);
     files_used = 0;
+    memset(&wal, 0, sizeof wal);
     armed_kind = kind;
     armed_at = at;
     power = with_power;
@@ -122,14 +143,18 @@ ssize_t write(int fd, const void *data, size_t size) {
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at) {
     REAL(pwrite);
     char path[PATH];
-    if (writing(fd, path) > 1) { if (real(fd, data, size / 2, at) < 0) _exit(98); die(); }
+    int point = writing(fd, path);
+    if (point) logged(fd, path, at, size);
+    if (point > 1) { if (real(fd, data, size / 2, at) < 0) _exit(98); die(); }
     return real(fd, data, size, at);
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) {
     REAL(pwrite64);
     char path[PATH];
-    if (writing(fd, path) > 1) { if (real(fd, data, size / 2, at) < 0) _exit(98); die(); }
+    int point = writing(fd, path);
+    if (point) logged(fd, path, at, size);
+    if (point > 1) { if (real(fd, data, size / 2, at) < 0) _exit(98); die(); }
     return real(fd, data, size, at);
 }
 
@@ -153,7 +178,12 @@ static void syncing(int fd) {
 static void synced(int fd) {
     char path[PATH];
     struct stat now;
-    if (path_of(fd, path) && !of_state(path) && fstat(fd, &now) == 0) note(path, now.st_size, 1);
+    if (!path_of(fd, path) || fstat(fd, &now) != 0) return;
+    if (!of_state(path)) note(path, now.st_size, 1);
+    if (!of_wal(path)) return;
+    pthread_mutex_lock(&guard);
+    wal.synced = wal.top;
+    pthread_mutex_unlock(&guard);
 }
 
 int fsync(int fd) {

@@ -37,7 +37,7 @@ from quanyu.kernel.settings import Settings
 from quanyu.storage import handover
 from quanyu.storage.schema import metadata
 from quanyu.storage.upkeep import Upkeep
-from quanyu.worker.pipeline import APP, EVENTS, Pipeline
+from quanyu.worker.pipeline import APP, EVENTS, LARGE, Pipeline
 
 START = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
 KEY = "wk_sweep"
@@ -75,6 +75,7 @@ class Run:
     def __init__(self, order: dict[str, Any], points: ctypes.CDLL, later: timedelta) -> None:
         self.memory = Path(order["memory"])  # what the client knows to be accepted
         self.points = points
+        self.large = 1 if order.get("large") else LARGE
         settings = Settings.load({}, {"data_dir": order["folder"], "database_url": order.get("url", "")})
         self.product = compose(settings, clock=ManualClock(START + later), ids=SeededIds(5 + later.seconds))
         self.product.vault.prepare(0, ("log",))
@@ -150,7 +151,7 @@ class Run:
     def everything(self) -> None:
         """The whole life of events, in the order that the lanes of a worker allow."""
         self.open_log()
-        batches = working.pipeline(self.product)
+        batches = working.pipeline(self.product, large=self.large)
         self.send(0)
         self.work(batches)
         self.send(1)
@@ -186,7 +187,7 @@ class Run:
         """What is there after the kill: before the client speaks again, and after it did."""
         promised = self.accepted
         self.open_log()
-        batches = working.pipeline(self.product)
+        batches = working.pipeline(self.product, large=self.large)
         self.work(batches)
         before = self.stored()
         again = [number for number in range(len(REQUESTS)) if str(number) not in promised]

@@ -75,6 +75,7 @@ def deliver(
             break
     if not parts:
         return 0
+    state.sync()  # history must know nothing that a power cut can take back here
     last, applied = parts[-1][0], history.applied(table, app)
     # What history has already is what a killed delivery left behind; an append is all or nothing.
     fresh = [data for batch_id, data in parts if batch_id > applied]

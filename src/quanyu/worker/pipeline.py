@@ -91,6 +91,7 @@ class Pipeline:
         self._large = large
         self._beside = ThreadPoolExecutor(1, "batch-coming")
         self._coming: Future[_Coming | None] | None = None
+        self._keeping: Future[None] | None = None  # of the last large batch's keys
         self._ready_for: int | None = None  # the fence of the turn at whose beginning it looked what others had done
         self.taken = 0  # events that this process took from the log
         self._forgotten = -1  # how many of them the log was rid of
@@ -102,6 +103,7 @@ class Pipeline:
     def release(self) -> None:
         """Give the turn back, so that the next worker need not wait for the lease to end."""
         self._prepared()
+        self._kept()
         self._ready_for = None
         self._lease.release()
 
@@ -121,6 +123,7 @@ class Pipeline:
         if coming is None or coming.after != after:
             batch = self._ahead.take(after)
             if batch is None:
+                self._kept()
                 return False
             coming = _Coming(after, batch)
         with BATCH_SECONDS.time():
@@ -136,7 +139,11 @@ class Pipeline:
                 number = self._take_in(tx, batch.table, mentions)
                 if large:  # committing it takes a while, in which the next one can be made ready
                     self._coming = self._beside.submit(self._prepare, {**coming.after, **batch.ended})
-            if number is not None:
+            self._kept()
+            if number is not None and large:  # it waits for disks, and the next one need not
+                self._events.note_keys(batch)
+                self._keeping = self._beside.submit(self._keep, number)
+            elif number is not None:
                 self._events.keep_keys(batch, number)
         self.taken += sum(batch.accepted.values())
         PROCESSED.labels("stored").inc(batch.table.num_rows)
@@ -158,6 +165,17 @@ class Pipeline:
             log.warning("next_batch_not_ready", extra={"why": type(error).__name__})
             return None
         return coming.result()
+
+    def _keep(self, number: int) -> None:
+        self._state.sync()  # the index must hold no ids of events that a power cut could take back
+        self._events.keys.keep(number)
+
+    def _kept(self) -> None:
+        """Wait until the keys of the last large batch are on disk; if that failed, the next step looks again."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None and (error := keeping.exception()) is not None:
+            log.warning("keys_not_kept", extra={"why": type(error).__name__})
+            self._ready_for = None
 
     def _take_in(self, tx: sa.Connection, table: pa.Table, mentions: Mentions) -> int | None:
         if not table.num_rows:
@@ -205,6 +223,7 @@ class Pipeline:
 
         Whoever remembers what it read must `begin` anew: another process may have written since.
         """
+        self._kept()
         index = self._events.keys
         if not index.complete:
             log.info("rebuilding_key_index")

@@ -74,7 +74,8 @@ def test_a_page_whose_answers_are_on_their_way_says_so_and_then_shows_them(
             held.append(route)
 
     walker.page.route(ANSWERS, hold)
-    page = visit(place)
+    with walker.page.expect_request(ANSWERS):  # what waits before that is the page's own code
+        page = visit(place)
     expect(page.locator(WAITS).first).to_be_visible()
     assert held
     assert not page.locator("main [role=alert]").count()

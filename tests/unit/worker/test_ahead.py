@@ -175,6 +175,35 @@ def test_what_could_not_be_made_ready_is_met_again(product: Product, monkeypatch
     assert books(product) == (6 * (_SIZE - 1), 0, 6)
 
 
+def test_ids_that_could_not_be_kept_are_kept_by_the_next_step(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = pipeline(product, large=_SIZE)
+    batches._ahead = Ahead(product.events, max_events=2 * _SIZE, most_events=2 * _SIZE)
+    fill(product, 0, 6)
+    index, failed = product.events.keys, []
+    keep = index.keep
+
+    def fails_once(marker: int) -> None:
+        if not failed:
+            failed.append(marker)
+            raise OSError(28, "No space left on device")
+        keep(marker)
+
+    monkeypatch.setattr(index, "keep", fails_once)
+    assert batches.step()
+    assert not batches.deliver(), "history must not have what the index does not hold"
+    fill(product, 0, 6)  # all of them a second time
+    while batches.step():
+        pass
+    assert len(failed) == 1
+    assert len(index) == 6 * (_SIZE - 1)
+    assert books(product) == (6 * (_SIZE - 1), 6 * (_SIZE - 1), 12)
+    while batches.deliver():
+        pass
+    assert product.history.size("events")[0] == 6 * (_SIZE - 1)
+
+
 def test_a_batch_that_was_made_ready_does_not_keep_somebody_else_waiting(product: Product) -> None:
     batches = pipeline(product, large=_SIZE)
     batches._ahead = Ahead(product.events, max_events=_SIZE, most_events=8 * _SIZE)

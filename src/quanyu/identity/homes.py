@@ -68,11 +68,10 @@ def derive(tx: sa.Connection, people: Iterable[int], kinds: Sequence[HomeKind] =
     if not wanted:
         return
     given = rows(tx, {"person_id": sa.BigInteger}, wanted)
-    tx.execute(
-        sa.update(person)
-        .where(person.c.person_id == given.c.person_id)
-        .values({_COLUMN[kind]: _value(kind) for kind in kinds})
-    )
+    values = {_COLUMN[kind]: _value(kind) for kind in kinds}
+    # SQLite writes a row and its place in an index anew even where nothing is different.
+    different = (column.is_distinct_from(value) for column, value in values.items())
+    tx.execute(sa.update(person).where(person.c.person_id == given.c.person_id, sa.or_(*different)).values(values))
 
 
 def _value(kind: HomeKind) -> Any:

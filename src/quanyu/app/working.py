@@ -16,6 +16,7 @@ from quanyu.events.retiring import Retiring
 from quanyu.identity.contracts import Resolved
 from quanyu.storage.bulk import upsert
 from quanyu.storage.lease import Lease
+from quanyu.storage.memory import LargePages
 from quanyu.storage.schema import worker_beat
 from quanyu.storage.upkeep import Upkeep
 from quanyu.worker.ahead import Ahead, spare_the_collector
@@ -114,6 +115,7 @@ def lanes(product: Product) -> list[Lane]:
         Lane("import_places", lambda: product.imports.follow_places(importer), 1.0),
         Lane("beat", beat, 5.0),
         Lane("state_log", product.state.shrink_log, 10.0),
+        Lane("memory", LargePages().step, 10.0),
     ]
 
 

@@ -333,10 +333,6 @@ class Events:
         """Remember the ids of a batch that history has. Doing it twice changes nothing."""
         self.keys.add(batch.keys, marker)
 
-    def note_keys(self, batch: Batch) -> None:
-        """The first half of `keep_keys`, after which `deduplicate` knows them: `keys.keep` is the other."""
-        self.keys.note(batch.keys)
-
     def keep_rows(self, table: pa.Table, marker: int) -> None:
         """`keep_keys` of rows that were committed, when their batch is no longer at hand."""
         self.keys.add(keys_of(table.column("source").to_pylist(), table.column("event_id").to_pylist()), marker)

@@ -43,7 +43,7 @@ class LargePages:
 def small_pages(mappings: str) -> Iterator[tuple[int, int]]:
     """Address and length of what is worth moving, among the mappings of a process as Linux describes them."""
     for mapping in _mappings(mappings):
-        if mapping["Rss"] >= _FULL * mapping["Size"] >= _FULL * _LEAST:
+        if mapping["Size"] >= _LEAST and mapping["Rss"] >= _FULL * mapping["Size"]:
             start, end = -(-mapping["start"] // _PAGE) * _PAGE, mapping["end"] // _PAGE * _PAGE
             if mapping.get("AnonHugePages", 0) < _FULL * (end - start):
                 yield start, end - start

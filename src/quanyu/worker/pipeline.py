@@ -141,7 +141,7 @@ class Pipeline:
                     self._coming = self._beside.submit(self._prepare, {**coming.after, **batch.ended})
             self._kept()
             if number is not None and large:  # it waits for disks, and the next one need not
-                self._events.note_keys(batch)
+                self._events.keys.note(batch.keys)
                 self._keeping = self._beside.submit(self._keep, number)
             elif number is not None:
                 self._events.keep_keys(batch, number)

@@ -271,6 +271,23 @@ def test_a_policy_change_is_previewed_with_counts_and_examples_and_writes_nothin
     assert identity.preview_policies(caller(2).scope, []).people_before == 0
 
 
+def test_a_home_that_is_as_it_was_is_not_written_again(identity: Identity, state: State) -> None:
+    load(identity, [Event(1, (("member_no", "M1"),))])
+    written: list[int] = []
+
+    def count(_connection: object, cursor: sa.CursorResult[object], statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE person"):
+            written.append(cursor.rowcount)
+
+    sa.event.listen(state._writing, "after_cursor_execute", count)
+    for value, at in (("G1", 5), ("G1", 7), ("G2", 9), ("G2", 9)):
+        with state.write() as tx:
+            identity.set_homes(tx, [Home(1, "staff", value, at, True)], {1: 1})
+    with state.read() as tx:
+        assert tx.execute(sa.select(person.c.owner_staff)).scalar_one() == "G2"
+    assert written == [1, 0, 1]  # the last one says what is known, and nobody asks whose home it is
+
+
 def test_a_guide_decides_only_about_people_they_own(identity: Identity, state: State) -> None:
     shared = ("phone", "13912340009")
     load(identity, [Event(i, (("member_no", f"M{i}"), shared)) for i in (1, 2)])

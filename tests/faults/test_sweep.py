@@ -54,7 +54,6 @@ class Sweep:
         self.folder, self.template = folder, template
         self.kinds, self.large = kinds, large
         self.killed: Counter[str] = Counter()
-        self.missed: Counter[str] = Counter()
         self.redelivered = 0
         self._lock = threading.Lock()
 
@@ -64,6 +63,8 @@ class Sweep:
         order = self._order(place, url)
         power = int(kind not in ("write", "state_write") or at % 4 == 0)
         died = mortals.ask("run", kind=KINDS.index(kind), at=at, power=power, **order)
+        # Threads (of delta-rs, of the log's copy) make a run a little longer or shorter: a last point may not come up.
+        assert "killed" in died or died["counts"][KINDS.index(kind)] < at, f"{kind} {at} came up and killed nothing"
         again = {}
         if at % 5 == 0:  # and once more, while it gets over the first time
             second = KINDS[at // 5 % len(KINDS)]
@@ -76,7 +77,6 @@ class Sweep:
         with self._lock:
             self.killed[kind] += "killed" in died
             self.killed["again"] += "killed" in again
-            self.missed[kind] += "killed" not in died
             self.redelivered += found["books"]["accepted"] - sum(map(len, REQUESTS)) - 1
         shutil.rmtree(place)
 
@@ -95,8 +95,7 @@ class Sweep:
         with ThreadPoolExecutor(len(servers)) as pool:
             list(pool.map(share, range(len(servers))))
         for kind in self.kinds:
-            # Threads of delta-rs make a run a little longer or shorter: a last point may not come up again.
-            assert self.killed[kind] >= min(counts[kind], max(1, counts[kind] - 3)), (kind, counts, self.killed)
+            assert self.killed[kind] > counts[kind] * 3 // 4 or not counts[kind], (kind, counts, self.killed)
         assert self.killed["again"] > 10
         assert self.redelivered > 0, "no client had to send anything again"
         return counts

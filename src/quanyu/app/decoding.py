@@ -6,6 +6,7 @@ from multiprocessing.connection import Connection
 
 from quanyu.app.product import compose
 from quanyu.events.api import Events
+from quanyu.identity.api import Identity
 from quanyu.kernel import log
 from quanyu.kernel.settings import Settings
 from quanyu.worker.ahead import answer
@@ -15,7 +16,8 @@ def decode_ahead(settings: Settings, connection: Connection) -> None:
     """The main function of that process."""
     log.configure(settings.log_level)
 
-    def events() -> Events:
-        return compose(settings).events
+    def opened() -> tuple[Events, Identity]:
+        product = compose(settings)
+        return product.events, product.identity
 
-    answer(events, connection)
+    answer(opened, connection)

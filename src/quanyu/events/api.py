@@ -35,7 +35,7 @@ from quanyu.events.contracts import (
 )
 from quanyu.events.decode import Decoder
 from quanyu.events.disk import Disk
-from quanyu.events.keys import KeyIndex, keys_of
+from quanyu.events.keys import KeyIndex, Looked, keys_of
 from quanyu.events.log import LogWriter
 from quanyu.events.origins import Origins
 from quanyu.events.personal import mask
@@ -279,11 +279,18 @@ class Events:
             self._keys.refresh()
         return self._keys
 
-    def deduplicate(self, batch: Batch) -> Batch:
-        """The batch without events that were stored before, or that it holds twice; they are counted."""
+    def look_up(self, batch: Batch) -> Looked | None:
+        """Which events of a batch are stored as far as is known now, for `deduplicate`. For a thread of its own."""
+        return self._keys.look(batch.keys) if self._keys else None
+
+    def deduplicate(self, batch: Batch, looked: Looked | None = None) -> Batch:
+        """The batch without events that were stored before, or that it holds twice; they are counted.
+
+        `looked` is what `look_up` said of it earlier.
+        """
         for brand_id in {item.brand_id for item in batch.rejected}:
             self._vault.cipher(brand_id, "seal")  # made now if missing: inside a write transaction it could not be
-        fresh = self.keys.fresh(batch.keys)
+        fresh = self.keys.fresh(batch.keys, looked)
         if fresh.all():
             return batch
         return replace(

@@ -66,6 +66,17 @@ class _Run:
         return len(self.high)
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Keys in order, and which of them were `new`: the first of their kind, and in none of `runs`."""
+
+    order: I64
+    high: U64
+    low: U64
+    new: npt.NDArray[np.bool_]
+    runs: tuple[_Run, ...]
+
+
 class _Merge(Thread):
     """Makes one run of several, in a file that no manifest names yet; `made` once it is there."""
 
@@ -118,18 +129,29 @@ class KeyIndex:
             return None
         return found.st_ino, found.st_mtime_ns
 
-    def fresh(self, keys: Keys) -> npt.NDArray[np.bool_]:
-        """Which of `keys` are new: in no run, and the first of their kind among `keys`."""
-        if not len(keys):
-            return np.zeros(0, bool)
+    def look(self, keys: Keys) -> Looked:
+        """Which of `keys` are stored as far as is known now. What it says stays true. May run beside `keep`."""
         order = _order(keys)
         high, low = keys["high"][order], keys["low"][order]
         new = np.ones(len(keys), bool)
         new[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
-        for run in self._runs:
+        runs = tuple(self._runs)
+        for run in runs:
             new &= ~_found(run, high, low)
+        return Looked(order, high, low, new, runs)
+
+    def fresh(self, keys: Keys, looked: Looked | None = None) -> npt.NDArray[np.bool_]:
+        """Which of `keys` are new: in no run, and the first of their kind among `keys`.
+
+        `looked` is what `look` said of them before: only what came since is looked through.
+        """
+        before = looked or self.look(keys)
+        new = before.new.copy()
+        for run in self._runs:
+            if not any(run is one for one in before.runs):
+                new &= ~_found(run, before.high, before.low)
         out = np.empty(len(keys), bool)
-        out[order] = new
+        out[before.order] = new
         return out
 
     def add(self, keys: Keys, marker: int) -> None:

@@ -1,7 +1,7 @@
 """Totals that are due: what large batches add is kept aside, and added for a slice of the identifiers at a time.
 
 Where ten million people shop, the identifiers of a batch lie on as many pages as there are identifiers, and each page
-would be written for one of them. What a minute of batches brings to one slice lies on few. Whoever reads totals reads
+would be written for one of them. What minutes of batches bring to one slice lies on few. Whoever reads totals reads
 what is due with them, so nobody sees the difference.
 """
 
@@ -42,7 +42,7 @@ _HOW = [
     ("seen_at", "max"),
 ]
 _NEIGHBOURS = 1 << 16  # identifiers with neighbouring numbers, whose totals lie beside one another
-_SLICES = 16
+_SLICES = 64
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
@@ -58,9 +58,14 @@ def note(tx: sa.Connection, sums: pa.Table, at: datetime) -> None:
 
 def oldest(tx: sa.Connection, before: datetime, at_most: int) -> list[int]:
     """Slices that wait since before an instant, the oldest first."""
-    column, first = identifier_stat_due.c.slice, sa.func.min(identifier_stat_due.c.due_id)
-    waiting = sa.select(column).where(identifier_stat_due.c.at < before).group_by(column).order_by(first)
-    return list(tx.execute(waiting.limit(at_most)).scalars())
+    table, found = identifier_stat_due.c, list[int]()
+    while len(found) < at_most:  # thousands of rows may wait, of which each of these looks at the first few
+        oldest = sa.select(table.slice, table.at).where(table.slice.not_in(found)).order_by(table.due_id).limit(1)
+        row = tx.execute(oldest).one_or_none()
+        if row is None or row.at >= before:
+            break
+        found.append(row.slice)
+    return found
 
 
 def slices_of(numbers: I64) -> list[int]:

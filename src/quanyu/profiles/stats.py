@@ -35,7 +35,7 @@ BRAND_ACTS = frozenset(
 )
 _SEEN_STEP = 600_000_000  # a newer sighting is written when it is ten minutes newer
 MANY = 10_000  # identifiers of a batch, from which on its totals are put off
-PUT_OFF = timedelta(minutes=1)
+PUT_OFF = timedelta(minutes=4)
 
 
 class Sightings:

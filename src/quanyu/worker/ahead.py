@@ -1,8 +1,8 @@
 """Decoding ahead: while one micro-batch is taken in, a process of its own decodes the next one.
 
-Decoding is half of the work on an event and needs nothing that the other half changes, so under load two cores do
-it side by side. The process is started when a backlog is first seen. It only reads: it may be killed, hang or
-answer for a place where the books no longer are, and the worker then decodes the batch itself.
+Decoding, and finding the identifiers, is half of the work on an event and needs nothing that the other half changes,
+so under load two cores do it side by side. The process is started when a backlog is first seen. It only reads: it may
+be killed, hang or answer for a place where the books no longer are, and the worker then decodes the batch itself.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -20,6 +21,8 @@ from typing import Any
 
 from quanyu.events.api import Events
 from quanyu.events.contracts import Batch, Position
+from quanyu.events.keys import Looked
+from quanyu.identity.api import Identity, Mentions
 
 log = logging.getLogger(__name__)
 
@@ -34,27 +37,42 @@ def spare_the_collector() -> None:
     gc.set_threshold(200_000, 50, 100)
 
 
-def read_batch(events: Events, after: Cursors, max_events: int) -> Batch | None:
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """The batch for when the books end at `after`, repetitions still in it; and what is known of it so far.
+
+    `mentions` is whom it mentions, `looked` which of its events the index of ids had when it was asked.
+    """
+
+    after: Cursors
+    batch: Batch
+    mentions: Mentions | None = None
+    looked: Looked | None = None
+
+
+def read_batch(events: Events, after: Cursors, max_events: int) -> Coming | None:
     """The batch that begins at the given places; None when nothing is there."""
     frames = events.read(max_events, after)
-    return events.decode(frames) if frames else None
+    return Coming(after, events.decode(frames)) if frames else None
 
 
-def answer(events: Callable[[], Events], connection: Connection) -> None:
+def answer(opened: Callable[[], tuple[Events, Identity]], connection: Connection) -> None:
     """The helper process: batches for whoever holds the other end, until that end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker; its end closes the connection
-    opened = events()
+    events, identity = opened()
     spare_the_collector()
     with contextlib.suppress(EOFError, OSError):
         connection.send(None)  # ready
         while True:
             after, max_events = connection.recv()
             try:
-                batch = read_batch(opened, after, max_events)
+                coming = read_batch(events, after, max_events)
+                if coming is not None:
+                    coming = replace(coming, mentions=identity.read(coming.batch.table))
             except Exception:  # the worker meets it again, in its own lane, where it is counted
                 log.exception("decoding_ahead_failed")
-                batch = None
-            connection.send(batch)
+                coming = None
+            connection.send(coming)
 
 
 class Ahead:
@@ -91,25 +109,23 @@ class Ahead:
         self._started = -_RESTART_SECONDS
         self.from_ahead = 0  # batches that the helper decoded
 
-    def take(self, after: Cursors | None = None) -> Batch | None:
+    def take(self, after: Cursors | None = None) -> Coming | None:
         """The batch after the books' end, or where that will be; None when there is nothing to do."""
         after = self._events.cursors() if after is None else after
-        batch = self._answered(after)
-        if batch is None:
-            batch = read_batch(self._events, after, self._max_events)
-        if batch is None:
+        coming = self._answered(after) or read_batch(self._events, after, self._max_events)
+        if coming is None:
             self.hurry()
             return None
-        found = sum(batch.accepted.values())
+        found = sum(coming.batch.accepted.values())
         full = found >= self._max_events
-        if len(batch.ended) > 1:
+        if len(coming.batch.ended) > 1:
             self._company = self._now()
         # One writer's backlog, with nobody else waiting: larger batches touch fewer pages of the state per event.
         alone = self._now() - self._company >= _COMPANY_SECONDS
         self._max_events = min(max(2 * found, self._least_events), self._most_events) if alone else self._least_events
         if full:
-            self._ask({**after, **batch.ended})
-        return batch
+            self._ask({**after, **coming.batch.ended})
+        return coming
 
     def hurry(self) -> None:
         """Make the next batch a small one: somebody waits for it."""
@@ -137,7 +153,7 @@ class Ahead:
                 self._connection.send((after, self._max_events))
                 self._asked = after
 
-    def _answered(self, after: Cursors) -> Batch | None:
+    def _answered(self, after: Cursors) -> Coming | None:
         """What the helper decoded, if it was asked for just this place."""
         asked, self._asked = self._asked, None
         if asked is None or self._connection is None:
@@ -145,10 +161,10 @@ class Ahead:
         with self._mending():
             if not self._connection.poll(_PATIENCE):
                 raise TimeoutError
-            batch: Batch | None = self._connection.recv()
+            coming: Coming | None = self._connection.recv()
             if asked == after:
-                self.from_ahead += batch is not None
-                return batch
+                self.from_ahead += coming is not None
+                return coming
         return None
 
     @contextlib.contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Protocol
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from prometheus_client import Counter, Histogram
 
 from quanyu.events.api import Events
-from quanyu.events.contracts import EVENT_SCHEMA, Batch, Position
+from quanyu.events.contracts import EVENT_SCHEMA, Position
 from quanyu.identity.api import Identity, Mentions
 from quanyu.identity.contracts import Resolved
 from quanyu.kernel.clock import Clock
@@ -28,7 +28,7 @@ from quanyu.storage import handover
 from quanyu.storage.history import History
 from quanyu.storage.lease import Lease
 from quanyu.storage.state import State
-from quanyu.worker.ahead import Ahead
+from quanyu.worker.ahead import Ahead, Coming
 
 log = logging.getLogger(__name__)
 
@@ -49,15 +49,6 @@ class TakesPart(Protocol):
         `batch` has `BATCH_SCHEMA`, people filled in, and `replaced`: true for an event that another one corrects.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Coming:
-    """The batch for when the books end at `after`, repetitions still in it, and who is mentioned in it, if read."""
-
-    after: Mapping[str, Position]
-    batch: Batch
-    mentions: Mentions | None = None
 
 
 class Pipeline:
@@ -90,7 +81,7 @@ class Pipeline:
         self._afterwards = afterwards
         self._large = large
         self._beside = ThreadPoolExecutor(1, "batch-coming")
-        self._coming: Future[_Coming | None] | None = None
+        self._coming: Future[Coming | None] | None = None
         self._keeping: Future[None] | None = None  # of the last large batch's keys
         self._ready_for: int | None = None  # the fence of the turn at whose beginning it looked what others had done
         self.taken = 0  # events that this process took from the log
@@ -121,13 +112,12 @@ class Pipeline:
             coming = None
             self._ahead.hurry()
         if coming is None or coming.after != after:
-            batch = self._ahead.take(after)
-            if batch is None:
+            coming = self._ahead.take(after)
+            if coming is None:
                 self._kept()
                 return False
-            coming = _Coming(after, batch)
         with BATCH_SECONDS.time():
-            batch = self._events.deduplicate(coming.batch)
+            batch = self._events.deduplicate(coming.batch, coming.looked)
             mentions = coming.mentions
             if mentions is None or batch.table.num_rows != coming.batch.table.num_rows:
                 mentions = self._identity.read(batch.table)
@@ -152,11 +142,14 @@ class Pipeline:
         self._afterwards()
         return True
 
-    def _prepare(self, after: Mapping[str, Position]) -> _Coming | None:
-        batch = self._ahead.take(after)
-        return None if batch is None else _Coming(after, batch, self._identity.read(batch.table))
+    def _prepare(self, after: Mapping[str, Position]) -> Coming | None:
+        coming = self._ahead.take(after)
+        if coming is None:
+            return None
+        mentions = coming.mentions or self._identity.read(coming.batch.table)
+        return replace(coming, mentions=mentions, looked=self._events.look_up(coming.batch))
 
-    def _prepared(self) -> _Coming | None:
+    def _prepared(self) -> Coming | None:
         """What was made ready beside the last commit; None when that failed: it is then met again, and counted."""
         coming, self._coming = self._coming, None
         if coming is None:

@@ -26,6 +26,7 @@ def test_it_says_of_every_key_whether_it_is_new(
 ) -> None:
     folder = tmp_path_factory.mktemp("keys")  # type: ignore[attr-defined]
     index, oracle = KeyIndex(folder, apart=apart), set[tuple[int, int]]()
+    looked = index.look(array(work[0][0])) if work else None
     for marker, (pairs, reopen) in enumerate(work):
         seen = set(oracle)
         expected = []
@@ -33,6 +34,8 @@ def test_it_says_of_every_key_whether_it_is_new(
             expected.append(pair not in seen)
             seen.add(pair)
         assert index.fresh(array(pairs)).tolist() == expected
+        assert index.fresh(array(pairs), looked).tolist() == expected, "also when it looked before the last batch"
+        looked = index.look(array(work[marker + 1][0])) if marker + 1 < len(work) else None
         index.add(array(pairs), marker)
         oracle |= set(pairs)
         if reopen:

@@ -91,6 +91,27 @@ def test_a_helper_that_decodes_ahead_and_is_killed_changes_no_number(product: Pr
     assert books(product) == (25 * (_SIZE - 1), 10 * (_SIZE - 1), 35)
 
 
+def test_the_helper_also_says_whom_a_batch_mentions(product: Product) -> None:
+    fill(product, 0, 6)
+    ahead = Ahead(product.events, decode_ahead, (product.settings,), max_events=2 * _SIZE, most_events=2 * _SIZE)
+    first = ahead.take()
+    until_ready(ahead)
+    assert first is not None
+    assert first.mentions is None
+    second = ahead.take({**first.after, **first.batch.ended})
+    assert second is not None
+    third = ahead.take({**second.after, **second.batch.ended})
+    ahead.close()
+    assert third is not None
+    assert ahead.from_ahead == 1
+    found, own = third.mentions, product.identity.read(third.batch.table)
+    assert found is not None
+    assert found.seen
+    assert (found.seen, found.refused) == (own.seen, own.refused)
+    assert found.row.tolist() == own.row.tolist()
+    assert found.which.tolist() == own.which.tolist()
+
+
 def test_what_was_decoded_for_another_place_is_thrown_away(product: Product) -> None:
     fill(product, 0, 6)
     ahead = Ahead(product.events, decode_ahead, (product.settings,), max_events=2 * _SIZE, most_events=2 * _SIZE)
@@ -102,8 +123,8 @@ def test_what_was_decoded_for_another_place_is_thrown_away(product: Product) -> 
     assert first is not None
     assert again is not None
     assert third is not None
-    assert first.table.equals(again.table)
-    assert first.table.equals(third.table)
+    assert first.batch.table.equals(again.batch.table)
+    assert first.batch.table.equals(third.batch.table)
     assert ahead.from_ahead == 0
 
 

@@ -67,6 +67,7 @@ from quanyu.storage.vault import Vault
 __all__ = [
     "Events",
     "Held",
+    "Looked",
     "PlanChange",
     "RefusedRow",
     "Replayed",

@@ -19,9 +19,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from quanyu.events.api import Events
+from quanyu.events.api import Events, Looked
 from quanyu.events.contracts import Batch, Position
-from quanyu.events.keys import Looked
 from quanyu.identity.api import Identity, Mentions
 
 log = logging.getLogger(__name__)

@@ -181,3 +181,27 @@ def _everything_is_accepted_meanwhile(folder: Path, place: Installation, key: st
     assert events >= (BATCHES - 10) * SIZE, "the micro-batch stopped"
     time.sleep(1)
     assert backlog(place)[1] > age > 0
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+def test_what_starts_before_its_database_waits_for_it(tmp_path: Path) -> None:
+    with database() as server:
+        place = Installation(tmp_path / "data", server.url)
+        (tmp_path / "data").mkdir()
+        place.init()
+        server.stop()
+        try:
+            for name in ("server", "worker"):
+                place.spawn(name)
+                eventually(f"the {name} waits", lambda at=name: "waiting_for_state" in place.log(at), within=60)
+            server.start()
+            place.await_ready()
+            assert ask(place, source_key(place), "e0").status_code == 200
+            eventually("the worker runs", lambda: backlog(place)[0] == 0, within=60)
+            assert {name: process.poll() for name, process in place.processes.items()} == {
+                "server": None,
+                "worker": None,
+            }
+        finally:
+            place.stop()

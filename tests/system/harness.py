@@ -117,7 +117,7 @@ class Installation:
     def start(self, *names: str) -> None:
         """Start `server`, `worker` or `sandbox`; the server and the sandbox are awaited."""
         for name in names:
-            self._spawn(name)
+            self.spawn(name)
         if "server" in names:
             self.await_ready()
         if "sandbox" in names:
@@ -126,7 +126,8 @@ class Installation:
     def await_ready(self) -> None:
         eventually("the server is ready", lambda: self._answers(f"{self.base}/readyz"), within=180)
 
-    def _spawn(self, name: str) -> None:
+    def spawn(self, name: str) -> None:
+        """Start one process and wait for nothing."""
         commands = {
             "server": ["-m", "quanyu", "serve"],
             "worker": ["-m", "quanyu", "worker"],

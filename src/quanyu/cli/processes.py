@@ -6,24 +6,56 @@ import logging
 import signal
 import tempfile
 import threading
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import uvicorn
 
 from quanyu.app import Product, compose, openapi, protocol, start_worker, web
 from quanyu.kernel import log
+from quanyu.kernel.errors import Unavailable
 from quanyu.kernel.settings import Settings
 from quanyu.storage import migrate
+
+_PATIENCE = 60.0  # seconds for a state store that starts when we do: a machine that boots, a database that recovers
+_BETWEEN = 0.5
+
+T = TypeVar("T")
+
+
+def once_reachable(
+    begin: Callable[[], T],
+    *,
+    patience: float = _PATIENCE,
+    now: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> T:
+    """What `begin` gives, tried again for `patience` seconds while the state store cannot be reached.
+
+    Raises what `begin` raised: Unavailable after that time, anything else at once.
+    """
+    end, told = now() + patience, False
+    while True:
+        try:
+            return begin()
+        except Unavailable as error:
+            if now() >= end:
+                raise
+            if not told:
+                logging.getLogger(__name__).warning("waiting_for_state", extra={"code": error.code, "why": str(error)})
+                told = True
+        pause(_BETWEEN)
 
 
 def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serve until a signal ends it."""
     log.configure(settings.log_level)
     product = compose(settings)
-    migrate.upgrade(product.state)
-    worker = start_worker(product) if with_worker else None
+    once_reachable(lambda: migrate.upgrade(product.state))
+    app = once_reachable(lambda: web(product))
+    worker = once_reachable(lambda: start_worker(product)) if with_worker else None
     threading.Thread(target=_warm, args=(product,), name="warm", daemon=True).start()
-    app = web(product)
     config = uvicorn.Config(
         app,
         http=protocol(app),
@@ -56,11 +88,11 @@ def work(settings: Settings) -> None:
     """Work until a signal ends it."""
     log.configure(settings.log_level)
     product = compose(settings)
-    migrate.upgrade(product.state)
+    once_reachable(lambda: migrate.upgrade(product.state))
+    worker = once_reachable(lambda: start_worker(product))
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    worker = start_worker(product)
     done.wait()
     worker.stop()
     product.close()

@@ -105,13 +105,14 @@ def _main(events: int, visit: int, folder: Path) -> None:
         product.events.create_source(tx, brand.scope(), source="bulk", name=Label("测", "Bulk"), kind="file")
     worker = start_worker(product)  # with all of its lanes, as it always runs
     peak = _Peak()
-    _record(product, next(pq.ParquetFile(file).iter_batches(1000)))  # warm the kernels
+    few = pa.Table.from_batches([next(pq.ParquetFile(file).iter_batches(1000))])
+    product.events.record_table("bulk", few)  # warm the kernels
     _settle(product, brand.scope(), 1000)
     started = time.perf_counter()
-    for part in pq.ParquetFile(file).iter_batches(_ROUND):
+    parts = pq.ParquetFile(file).iter_batches(_ROUND)
+    for _ in product.events.record_tables("bulk", (pa.Table.from_batches([part]) for part in parts)):
         while product.events.backlog().events > _AHEAD:
             time.sleep(0.2)
-        _record(product, part)
     _settle(product, brand.scope(), events + 1000)
     worker.stop()
     while product.profiles.apply_due(timedelta(0)):
@@ -127,10 +128,6 @@ def _main(events: int, visit: int, folder: Path) -> None:
         raise RuntimeError(f"history has {rows} rows")
     print(json.dumps({"per_s": events / took, "seconds": took, "peak_gb": peak.end()}))
     product.close()
-
-
-def _record(product: Product, part: pa.RecordBatch) -> None:
-    product.events.record_table("bulk", pa.Table.from_batches([part]))
 
 
 def _settle(product: Product, scope: Scope, events: int) -> None:

@@ -92,14 +92,16 @@ def _read(product: Product, scope: Scope, feed: Feed, advance: Callable[[float],
                 kind=feed.source.kind,
                 made=feed.source.made,
             )
+    if feed.kind == "events":
+        assert feed.source is not None
+        for rows in product.events.record_tables(feed.source.key, feed.chunks):
+            events += rows
+            advance(rows)
+        return events
     for table in feed.chunks:
-        if feed.kind == "events":
-            assert feed.source is not None
-            events += product.events.record_table(feed.source.key, table)
-        else:
-            take = product.commerce.upsert_products if feed.kind == "products" else product.commerce.upsert_stores
-            with product.state.write() as tx:
-                take(tx, scope, table)
+        take = product.commerce.upsert_products if feed.kind == "products" else product.commerce.upsert_stores
+        with product.state.write() as tx:
+            take(tx, scope, table)
         advance(table.num_rows)
     return events
 

@@ -28,7 +28,8 @@ export function SettingsDrawer({ open, settings, readOnly, change, onClose }: Pr
       <div className="js" data-testid="settings-drawer">
         <Row label={t("settings.holdout")} id={ids.holdout} hint={t("settings.holdoutHint")}>
           <div className="js-holdout">
-            <Slider min={0} max={50} disabled={readOnly} value={settings.holdout_percent} onChange={(next) => set({ holdout_percent: next }, "holdout")} ariaLabelForHandle={t("settings.holdout")} />
+            {/* No hint over the handle: the number stands beside it, and Escape would close the hint instead of the drawer. */}
+            <Slider min={0} max={50} tooltip={{ formatter: null }} disabled={readOnly} value={settings.holdout_percent} onChange={(next) => set({ holdout_percent: next }, "holdout")} ariaLabelForHandle={t("settings.holdout")} />
             <InputNumber id={ids.holdout} data-testid="settings-holdout" min={0} max={50} step={1} suffix="%" disabled={readOnly} value={settings.holdout_percent} onChange={(next) => set({ holdout_percent: next ?? 0 }, "holdout")} style={{ width: 96 }} />
           </div>
         </Row>
